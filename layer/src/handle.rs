@@ -1,0 +1,260 @@
+//! What a service holds of its open layer: a [`Guard`] that ends it, and [`Handle`]s to work with it.
+
+use std::fmt;
+use std::sync::{Arc, PoisonError, RwLock, Weak};
+use std::time::Duration;
+
+use prometheus::core::{Collector, Desc};
+use prometheus::proto::MetricFamily;
+use prometheus::{Encoder, Registry, TextEncoder};
+use tracing::callsite::rebuild_interest_cache;
+use tracing_core::dispatcher::{WeakDispatch, with_default};
+
+use crate::callsite::Rules;
+use crate::channel::Channel;
+use crate::core::Core;
+use crate::direct::{Receipt, Record};
+use crate::journal::{Commit, CommitError, ShutdownReport};
+use crate::policy::{ChannelPolicy, Policy};
+use crate::probe::{self, ProbeError};
+
+/// Keeps the layer open. Dropping it drains the queues for at most five seconds and closes the files; [`Guard::shutdown`]
+/// does the same and tells what came of it. Hold it until the end of `main`.
+#[must_use = "dropping the guard closes the log"]
+pub struct Guard {
+    handle: Handle,
+}
+
+impl Guard {
+    pub(crate) fn new(core: Arc<Core>) -> Guard {
+        let handle = Handle { core };
+        let mut first = DEFAULT.write().unwrap_or_else(PoisonError::into_inner);
+        if first.strong_count() == 0 {
+            *first = Arc::downgrade(&handle.core);
+        }
+        Guard { handle }
+    }
+
+    /// A handle, to be cloned and passed around.
+    pub fn handle(&self) -> Handle {
+        self.handle.clone()
+    }
+
+    /// Sends one event per lossless channel through the subscriber that is now in force, and fails if a filter drops
+    /// it. Call it right after `init()`, and refuse to start on an error.
+    pub fn probe(&self) -> Result<(), ProbeError> {
+        probe::run(&self.handle.core)
+    }
+
+    /// Closes the log: writes what is queued, syncs, and tells what was written and what was lost.
+    pub fn shutdown(self, deadline: Duration) -> ShutdownReport {
+        self.handle.core.journal.shutdown(deadline)
+    }
+}
+
+impl Drop for Guard {
+    fn drop(&mut self) {
+        probe::say_if_failed(&self.handle.core);
+        self.handle.core.journal.shutdown(Duration::from_secs(5));
+    }
+}
+
+/// Works with an open layer. Cheap to clone; stays valid after shutdown, when everything answers an error.
+#[derive(Clone)]
+pub struct Handle {
+    core: Arc<Core>,
+}
+
+impl Handle {
+    /// The handle of the layer that this process opened first, as long as its guard lives.
+    pub fn current() -> Option<Handle> {
+        let core = DEFAULT.read().unwrap_or_else(PoisonError::into_inner).upgrade()?;
+        Some(Handle { core })
+    }
+
+    /// Waits until every record this process logged to the channel before the call is on disk.
+    ///
+    /// An error means that this is not certain, and says why. A later call may succeed. On a lossless channel that the
+    /// last probe found silenced the answer is [`CommitError::Silenced`], since what a filter drops nobody can count.
+    pub fn commit(&self, channel: Channel) -> Result<(), CommitError> {
+        self.core.journal.commit(channel)?;
+        self.silenced(channel).map_or(Ok(()), Err)
+    }
+
+    /// As [`Handle::commit`], without blocking the thread. Works on any runtime.
+    pub fn commit_async(&self, channel: Channel) -> Commit {
+        self.core.journal.commit_async(channel).answering(self.silenced(channel))
+    }
+
+    fn silenced(&self, channel: Channel) -> Option<CommitError> {
+        probe::has_failed(&self.core, channel).then(|| {
+            let name = Channel::BUILT_IN[channel.index()];
+            CommitError::Silenced { channel: name.into() }
+        })
+    }
+
+    /// Records directly: no subscriber, filter or level can keep it from its channel.
+    pub fn record(&self, record: Record) -> Result<Receipt, RecordError> {
+        if !self.core.journal.has(record.channel()) {
+            return Err(RecordError::UnknownChannel);
+        }
+        let rules = self.core.rules();
+        let plan = record.plan(&rules, "direct");
+        match self.core.direct(&plan, |values| record.fill(&plan, values), |_| ()) {
+            Some((id, true, ())) => Ok(Receipt::new(record.channel(), id)),
+            Some((_, false, ())) => Err(RecordError::NotAccepted),
+            None => Err(RecordError::TooDeep),
+        }
+    }
+
+    /// Replaces routes, levels and redaction by those of another policy. What was decided at `open` stays: channels,
+    /// roots, queues and files; a policy that differs there is refused and nothing changes.
+    pub fn reload(&self, policy: Policy) -> Result<(), ReloadError> {
+        let now = self.core.rules();
+        if let Some(what) = changes_what_is_fixed(&now.policy, &policy) {
+            return Err(ReloadError { what });
+        }
+        self.core.replace_rules(Rules::new(policy));
+        // The level that `tracing` may skip below can have changed. Where there is a single subscriber it asks the calling
+        // thread's, and this thread may have none: everything would be silenced.
+        match self.core.subscriber.get().and_then(WeakDispatch::upgrade) {
+            Some(ours) => with_default(&ours, rebuild_interest_cache),
+            None => rebuild_interest_cache(),
+        }
+        Ok(())
+    }
+
+    /// All metrics in Prometheus' text format, for a service's own `/metrics`.
+    pub fn metrics(&self) -> String {
+        let mut text = Vec::new();
+        // A registry sorts what it gathers, so that two texts can be compared.
+        let registry = Registry::new();
+        let gathered = self.register(&registry).map(|()| registry.gather());
+        match gathered.and_then(|families| TextEncoder::new().encode(&families, &mut text)) {
+            Ok(()) => String::from_utf8_lossy(&text).into_owned(),
+            Err(error) => format!("# dihya: {error}\n"),
+        }
+    }
+
+    /// Adds the metrics to a registry of the service's own, which then gathers them with the rest.
+    pub fn register(&self, registry: &prometheus::Registry) -> prometheus::Result<()> {
+        registry.register(Box::new(self.clone()))
+    }
+
+    pub(crate) fn core(&self) -> &Arc<Core> {
+        &self.core
+    }
+}
+
+/// Short: what it shares holds a whole policy, and a storage that may lie in memory.
+impl fmt::Debug for Handle {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Handle").field("folders", &self.core.journal.bases()).finish_non_exhaustive()
+    }
+}
+
+impl fmt::Debug for Guard {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Guard").field("folders", &self.handle.core.journal.bases()).finish_non_exhaustive()
+    }
+}
+
+impl Collector for Handle {
+    fn desc(&self) -> Vec<&Desc> {
+        self.core.metrics.descriptions()
+    }
+
+    fn collect(&self) -> Vec<MetricFamily> {
+        let journal = &self.core.journal;
+        let free = journal.bases().first().and_then(|base| self.core.storage.free_bytes(base).ok());
+        self.core.metrics.collect(|channel| journal.queue_bytes(channel), free)
+    }
+}
+
+/// Why [`Handle::record`] did not take a record.
+#[derive(Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum RecordError {
+    /// The queue was full for longer than the policy waits, or the layer is shut down; the loss is counted.
+    NotAccepted,
+    /// Called from within the formatting of a value that itself records, again and again.
+    TooDeep,
+    /// The open policy has no such channel: it was looked up in another policy.
+    UnknownChannel,
+}
+
+impl fmt::Display for RecordError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            RecordError::NotAccepted => {
+                "the record was not accepted: its channel's queue stayed full or is closed"
+            }
+            RecordError::TooDeep => {
+                "the record was made while a value was being formatted, too many levels deep"
+            }
+            RecordError::UnknownChannel => crate::channel::UNKNOWN,
+        })
+    }
+}
+
+/// The same text: a `main` that returns the error prints this form, and its reader needs the sentence.
+impl fmt::Debug for RecordError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+impl std::error::Error for RecordError {}
+
+/// A policy that would change what is fixed while the layer is open.
+#[derive(Clone, PartialEq, Eq)]
+pub struct ReloadError {
+    what: &'static str,
+}
+
+impl fmt::Display for ReloadError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            f,
+            "the new policy changes {}, which takes a restart; the old policy stays in force",
+            self.what
+        )
+    }
+}
+
+/// The same text: a `main` that returns the error prints this form, and its reader needs the sentence.
+impl fmt::Debug for ReloadError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+impl std::error::Error for ReloadError {}
+
+/// The first setting that a running layer cannot follow, in the policy file's words.
+fn changes_what_is_fixed(now: &Policy, new: &Policy) -> Option<&'static str> {
+    let service = |policy: &Policy| {
+        let service = &policy.service;
+        (service.name.clone(), service.version.clone(), service.instance.clone())
+    };
+    if service(now) != service(new) {
+        return Some("`service`");
+    }
+    if now.roots != new.roots {
+        return Some("`storage.root` or `storage.fallback_roots`");
+    }
+    if now.channels.len() != new.channels.len() {
+        return Some("the set of channels");
+    }
+    let files = |channel: &ChannelPolicy| {
+        (channel.name.clone(), channel.queue_bytes, channel.on_full, channel.sync, channel.shard_bytes)
+    };
+    let differs = now.channels.iter().zip(&new.channels).any(|(now, new)| files(now) != files(new));
+    if differs {
+        return Some("a channel's name, `queue`, `on_full`, `sync` or `shard_size`");
+    }
+    (now.console != new.console || now.panic_hook != new.panic_hook).then_some("`console` or `panic_hook`")
+}
+
+/// The first layer opened, for calls that name none.
+static DEFAULT: RwLock<Weak<Core>> = RwLock::new(Weak::new());

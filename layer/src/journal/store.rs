@@ -1,0 +1,396 @@
+//! A channel's way to the disk: what the writer holds, the live shard, and what happens when a disk fails.
+//!
+//! Bytes are held until a sync has made them durable:
+//!
+//! ```text
+//! held   |........durable|........written|........len
+//!          on disk         in the file      to be written
+//! ```
+//!
+//! A file whose sync failed is never trusted again: `written` goes back to `durable` and all of it is written anew,
+//! to another file, on another root if need be. A record may then stand twice, with the same id, and never not at
+//! all.
+
+use std::io;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use crate::clock::Clock;
+use crate::mirror::Mirror;
+use crate::record::system::{SystemRecords, Value};
+use crate::storage::Storage;
+
+use super::lane::Lane;
+use super::place::Place;
+use super::shard::{self, Live};
+
+/// One channel's bytes and files. Lives on its writer's thread.
+#[derive(Debug)]
+pub(crate) struct Store {
+    pub(crate) lane: Arc<Lane>,
+    pub(crate) storage: Arc<dyn Storage>,
+    pub(crate) places: Arc<Vec<Place>>,
+    pub(crate) clock: Clock,
+    pub(crate) system: SystemRecords,
+    pub(crate) shard_bytes: u64,
+    mirror: Option<Mirror>,
+    /// Whether the mirror gets what comes to be held. Not while the journal opens: that may fail yet.
+    mirroring: bool,
+    pub(crate) live: Option<Live>,
+    /// Which of the places is in use.
+    pub(crate) place: usize,
+    pub(crate) held: Vec<u8>,
+    durable: usize,
+    written: usize,
+    checked: Instant,
+    /// The last pass failed, so a new file may well fail too.
+    struggling: bool,
+    /// What failed in the last pass was opening a file.
+    no_file: bool,
+}
+
+impl Store {
+    pub(crate) fn new(
+        lane: Arc<Lane>,
+        storage: Arc<dyn Storage>,
+        places: Arc<Vec<Place>>,
+        clock: Clock,
+        system: SystemRecords,
+        shard_bytes: u64,
+        mirror: Option<Mirror>,
+    ) -> Store {
+        Store {
+            lane,
+            storage,
+            places,
+            clock,
+            system,
+            shard_bytes,
+            mirror,
+            mirroring: false,
+            live: None,
+            place: 0,
+            held: Vec::new(),
+            durable: 0,
+            written: 0,
+            checked: Instant::now(),
+            struggling: false,
+            no_file: false,
+        }
+    }
+
+    /// Adds one of the layer's own records after everything held.
+    pub(crate) fn note(&mut self, event: &'static str, text: &str, attributes: &[(&'static str, Value<'_>)]) {
+        let line = self.line(event, text, attributes);
+        let from = self.held.len();
+        self.held.extend_from_slice(&line);
+        self.mirror_from(from);
+    }
+
+    /// Adds one of the layer's own records before everything that is not written yet.
+    pub(crate) fn note_first(
+        &mut self,
+        event: &'static str,
+        text: &str,
+        attributes: &[(&'static str, Value<'_>)],
+    ) {
+        let line = self.line(event, text, attributes);
+        self.copy(&line);
+        self.held.splice(self.written..self.written, line);
+    }
+
+    fn line(&self, event: &'static str, text: &str, attributes: &[(&'static str, Value<'_>)]) -> Vec<u8> {
+        self.system.line(self.lane.channel, event, text, attributes)
+    }
+
+    /// Gives the mirror what was held so far, and from now on what comes.
+    pub(crate) fn start_mirror(&mut self) {
+        self.mirroring = true;
+        self.mirror_from(0);
+    }
+
+    /// Copies what is held from an offset on to the mirror. To be called once for every line, when it comes to be held:
+    /// it may be written to files more than once.
+    pub(crate) fn mirror_from(&self, from: usize) {
+        if from < self.held.len() {
+            self.copy(&self.held[from..]);
+        }
+    }
+
+    fn copy(&self, lines: &[u8]) {
+        let Some(mirror) = self.mirror.as_ref().filter(|_| self.mirroring) else { return };
+        if mirror.write(lines).is_err() {
+            self.lane.metrics.write_error(self.lane.channel, "mirror");
+        }
+    }
+
+    /// Held bytes that a sync would make durable, or that wait to be written.
+    pub(crate) fn undurable(&self) -> usize {
+        self.held.len() - self.durable
+    }
+
+    /// Writes everything held, and syncs it if asked. Moves on to other files and other roots while there are any;
+    /// an error means that none is left, and that everything not durable is still held.
+    pub(crate) fn flush(&mut self, sync: bool) -> io::Result<()> {
+        let mut failures_here = 0;
+        loop {
+            let place = self.place;
+            let error = match self.pass(sync) {
+                Ok(()) => {
+                    self.struggling = false;
+                    return Ok(());
+                }
+                Err(error) => error,
+            };
+            self.struggling = true;
+            failures_here = if place == self.place { failures_here + 1 } else { 1 };
+            // A full disk stays full, and a root where no file opens is gone; after an error in a file the next
+            // file deserves a chance.
+            let hopeless = is_full(&error) || self.no_file || failures_here > 1;
+            if !hopeless {
+                continue;
+            }
+            if self.place + 1 == self.places.len() {
+                return Err(error);
+            }
+            self.leave();
+            self.place += 1;
+            failures_here = 0;
+        }
+    }
+
+    fn pass(&mut self, sync: bool) -> io::Result<()> {
+        self.no_file = false;
+        self.turn_if_due()?;
+        while self.written < self.held.len() {
+            let Some(live) = &mut self.live else {
+                self.open_shard()?;
+                continue;
+            };
+            let room = self.shard_bytes.saturating_sub(live.len);
+            let fits = whole_records(&self.held[self.written..], room, live.len == 0);
+            if fits == 0 {
+                self.close_shard()?;
+                continue;
+            }
+            self.append(self.written + fits)?;
+        }
+        if sync { self.sync() } else { Ok(()) }
+    }
+
+    /// A new day, or a live file that is no longer where its name says, begins another file.
+    fn turn_if_due(&mut self) -> io::Result<()> {
+        let Some(live) = &self.live else { return Ok(()) };
+        if live.day != shard::day(self.clock.now()) {
+            self.close_shard()?;
+            // The first root gets another chance every day.
+            self.place = 0;
+            return Ok(());
+        }
+        if self.checked.elapsed() < CHECK_EVERY {
+            return Ok(());
+        }
+        self.checked = Instant::now();
+        // An error here says nothing of the file.
+        let Ok(found) = self.storage.stat(&live.path) else { return Ok(()) };
+        if found.is_some_and(|stat| stat.id == live.id) {
+            return Ok(());
+        }
+        self.live = None;
+        // What is not durable may have gone with the file: write it again.
+        self.written = self.durable;
+        self.lane.metrics.write_error(self.lane.channel, "replaced");
+        let what = if found.is_some() { "replaced" } else { "removed" };
+        self.note(
+            "sys_file_replaced",
+            "the file being written was moved, removed or replaced by somebody else; a new one was begun",
+            &[("what", Value::Text(what))],
+        );
+        Ok(())
+    }
+
+    fn open_shard(&mut self) -> io::Result<()> {
+        let day = shard::day(self.clock.now());
+        let folder = self.places[self.place].folder(&self.lane.name);
+        match Live::create(&*self.storage, &folder, day) {
+            Ok(live) => {
+                self.live = Some(Live { provisional: self.struggling, ..live });
+                self.checked = Instant::now();
+                self.link();
+                Ok(())
+            }
+            Err(error) => {
+                self.no_file = true;
+                self.lane.metrics.write_error(self.lane.channel, "open");
+                Err(error)
+            }
+        }
+    }
+
+    /// Points `<root>/<channel>.log` at the live file, on every root. A wrong link loses nothing, so an error is
+    /// counted and no more.
+    pub(crate) fn link(&self) {
+        let Some(live) = &self.live else { return };
+        for (i, place) in self.places.iter().enumerate() {
+            let link = place.base.join(format!("{}.log", self.lane.name));
+            let target = match live.path.strip_prefix(&place.base) {
+                Ok(relative) => relative,
+                Err(_) => &live.path,
+            };
+            let made = self.storage.link(target, &link);
+            if made.is_err() && i == self.place {
+                self.lane.metrics.write_error(self.lane.channel, "link");
+            }
+        }
+    }
+
+    fn close_shard(&mut self) -> io::Result<()> {
+        self.sync()?;
+        self.live = None;
+        Ok(())
+    }
+
+    fn append(&mut self, end: usize) -> io::Result<()> {
+        let Some(live) = &mut self.live else { return Ok(()) };
+        // Asked of the file and not remembered: after a short write this is where it is cut, and had anybody else
+        // written to it, a remembered length could cut a durable record.
+        let before = live.file.len()?;
+        let piece = &self.held[self.written..end];
+        let Err(error) = live.file.append(piece) else {
+            live.len = before + piece.len() as u64;
+            self.written = end;
+            return Ok(());
+        };
+        self.lane.metrics.write_error(self.lane.channel, "write");
+        let kept = cut(live, before, piece);
+        match kept {
+            Some(kept) if is_full(&error) => {
+                live.len = before + kept as u64;
+                self.written += kept;
+            }
+            _ => self.abandon(),
+        }
+        Err(error)
+    }
+
+    fn sync(&mut self) -> io::Result<()> {
+        if self.written == self.durable {
+            return Ok(());
+        }
+        let Some(live) = &mut self.live else { return Ok(()) };
+        let from = Instant::now();
+        if let Err(error) = live.file.sync() {
+            self.lane.metrics.write_error(self.lane.channel, "sync");
+            self.abandon();
+            return Err(error);
+        }
+        live.provisional = false;
+        self.lane.metrics.sync_seconds(self.lane.channel, from.elapsed().as_secs_f64());
+        self.durable = self.written;
+        if self.durable == self.held.len() {
+            self.held.clear();
+            self.durable = 0;
+            self.written = 0;
+        }
+        Ok(())
+    }
+
+    /// Gives the live file up without another word to it: what it holds beyond the last good sync is unknown.
+    fn abandon(&mut self) {
+        self.written = self.durable;
+        let Some(live) = self.live.take() else { return };
+        if live.provisional {
+            // Retries must not fill the folder with copies; everything in this one is held.
+            let _ = self.storage.remove(&live.path);
+        }
+    }
+
+    /// Leaves the live file for another root, in order if it can be.
+    fn leave(&mut self) {
+        if self.close_shard().is_err() {
+            self.abandon();
+        }
+    }
+
+    /// Sets room aside that the record of a full disk can use. Best effort: without it that record comes late.
+    pub(crate) fn set_reserve(&self) {
+        let path = self.places[self.place].folder(&self.lane.name).join(RESERVE_NAME);
+        if matches!(self.storage.stat(&path), Ok(Some(stat)) if stat.len == RESERVE as u64) {
+            return;
+        }
+        let _ = self.storage.remove(&path);
+        if fill(&*self.storage, &path).is_err() {
+            let _ = self.storage.remove(&path);
+        }
+    }
+
+    /// Gives the reserve back to the file system.
+    pub(crate) fn free_reserve(&self) {
+        let path = self.places[self.place].folder(&self.lane.name).join(RESERVE_NAME);
+        let _ = self.storage.remove(&path);
+    }
+
+    /// Writes and syncs what stands first in line and no more, in the live file.
+    pub(crate) fn flush_first(&mut self) -> io::Result<()> {
+        if self.live.is_none() {
+            self.open_shard()?;
+        }
+        let rest = &self.held[self.written..];
+        let Some(end) = rest.iter().position(|b| *b == b'\n') else { return Ok(()) };
+        self.append(self.written + end + 1)?;
+        self.sync()
+    }
+}
+
+/// Whether the error is about room, which may come back, and not about the file.
+pub(crate) fn is_full(error: &io::Error) -> bool {
+    matches!(error.kind(), io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded)
+}
+
+/// How many bytes of `lines` are whole records that fit into `room`; at least one record if the file is empty,
+/// however large.
+fn whole_records(lines: &[u8], room: u64, empty: bool) -> usize {
+    if lines.len() as u64 <= room {
+        return lines.len();
+    }
+    let room = usize::try_from(room).unwrap_or(usize::MAX);
+    match lines[..room].iter().rposition(|b| *b == b'\n') {
+        Some(last) => last + 1,
+        None if empty => lines.iter().position(|b| *b == b'\n').map_or(lines.len(), |first| first + 1),
+        None => 0,
+    }
+}
+
+/// Cuts a half-written piece back to its last whole record. `None` if the file cannot be brought to a known state.
+fn cut(live: &mut Live, before: u64, piece: &[u8]) -> Option<usize> {
+    let now = live.file.len().ok()?;
+    let reached = usize::try_from(now.checked_sub(before)?).ok()?;
+    let kept = piece.get(..reached)?.iter().rposition(|b| *b == b'\n').map_or(0, |last| last + 1);
+    if kept < reached {
+        live.file.truncate(before + kept as u64).ok()?;
+    }
+    Some(kept)
+}
+
+/// Bytes that no file system compresses away, or the reserve would be none.
+fn fill(storage: &dyn Storage, path: &Path) -> io::Result<()> {
+    let mut state = 0x9e37_79b9_7f4a_7c15_u64;
+    let mut bytes = Vec::with_capacity(RESERVE);
+    while bytes.len() < RESERVE {
+        state ^= state << 13;
+        state ^= state >> 7;
+        state ^= state << 17;
+        bytes.extend_from_slice(&state.to_le_bytes());
+    }
+    let mut file = storage.create(path)?;
+    file.append(&bytes)?;
+    file.sync()
+}
+
+/// Room for the few records that tell of a full disk, in blocks of 4 KiB. Per channel, so that no writer waits for
+/// another's.
+pub(crate) const RESERVE: usize = 16 * 1024;
+const RESERVE_NAME: &str = ".reserve";
+/// A `stat` costs two microseconds; a second of records is what a removed file may cost.
+const CHECK_EVERY: Duration = Duration::from_secs(1);

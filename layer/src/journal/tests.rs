@@ -1,0 +1,9 @@
+//! Behaviour of the journal on disks that work and disks that do not.
+
+mod basics;
+mod faults;
+mod full;
+mod kill;
+mod local;
+mod recovery;
+mod support;

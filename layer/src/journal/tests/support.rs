@@ -1,0 +1,162 @@
+//! A journal in a controlled world.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use tracing_core::LevelFilter;
+
+use crate::channel::Channel;
+use crate::clock::{Clock, Rng};
+use crate::journal::{Journal, OpenError};
+use crate::metrics::Metrics;
+use crate::policy::{ChannelPolicy, OnFull, Policy, Sync};
+use crate::profile::Sector;
+use crate::record::system::SystemRecords;
+use crate::storage::{Memory, Storage};
+
+/// 2026-11-20T12:00:00Z
+pub(super) const NOON: i64 = 1_795_176_000_000_000;
+pub(super) const DAY: i64 = 86_400_000_000;
+/// The only channel of [`policy`].
+pub(super) const ONE: Channel = Channel::APP;
+
+pub(super) fn policy(root: impl Into<PathBuf>) -> Policy {
+    let mut policy = Policy::sector(Sector::Generic).root(root).service("test", "1");
+    policy.routes.clear();
+    policy.channels.truncate(1);
+    policy.channels[0] = channel("app");
+    policy
+}
+
+pub(super) fn channel(name: &str) -> ChannelPolicy {
+    let usual = Policy::sector(Sector::Generic).channels.swap_remove(0);
+    ChannelPolicy {
+        name: name.into(),
+        level: LevelFilter::TRACE,
+        queue_bytes: 1 << 20,
+        on_full: OnFull::Block(Duration::from_secs(10)),
+        sync: Sync::Batch,
+        shard_bytes: 1 << 30,
+        ..usual
+    }
+}
+
+pub(super) fn open(
+    policy: &Policy,
+    storage: &(impl Storage + Clone + 'static),
+) -> Result<Journal, OpenError> {
+    open_at(policy, storage, Clock::manual(NOON))
+}
+
+pub(super) fn open_at(
+    policy: &Policy,
+    storage: &(impl Storage + Clone + 'static),
+    clock: Clock,
+) -> Result<Journal, OpenError> {
+    open_with(policy, storage, clock, None)
+}
+
+pub(super) fn open_with(
+    policy: &Policy,
+    storage: &(impl Storage + Clone + 'static),
+    clock: Clock,
+    mirror: Option<Box<dyn std::io::Write + Send>>,
+) -> Result<Journal, OpenError> {
+    let metrics = Arc::new(Metrics::new(policy));
+    let system = SystemRecords::new(policy, clock.clone(), Rng::seeded(1), &metrics);
+    Journal::open(policy, Arc::new(storage.clone()), clock, metrics, system, mirror)
+}
+
+/// A record that says which one it is, at least `len` bytes long.
+pub(super) fn record(number: u64, len: usize) -> Vec<u8> {
+    let mut line = format!("{{\"n\":{number},\"pad\":\"");
+    let pad = len.saturating_sub(line.len() + 3);
+    line.extend(std::iter::repeat_n('x', pad));
+    line.push_str("\"}\n");
+    line.into_bytes()
+}
+
+/// The numbers of all records in a channel's shards, in the order of the shards. Every line must be whole.
+pub(super) fn numbers(disk: &Memory, folder: &str) -> Vec<u64> {
+    let mut shards: Vec<_> = disk
+        .files()
+        .into_iter()
+        .filter_map(|(path, bytes)| Some((shard_of(&path, folder)?, path, bytes)))
+        .collect();
+    shards.sort_by_key(|(name, ..)| *name);
+    shards.iter().flat_map(|(_, path, bytes)| numbers_in(path, bytes)).collect()
+}
+
+pub(super) fn shard_of(path: &Path, folder: &str) -> Option<crate::journal::shard::Name> {
+    if path.parent() != Some(Path::new(folder)) {
+        return None;
+    }
+    crate::journal::shard::Name::parse(path.file_name()?.to_str()?, false)
+}
+
+pub(super) fn numbers_in(path: &Path, bytes: &[u8]) -> Vec<u64> {
+    let text = std::str::from_utf8(bytes).unwrap_or_else(|_| panic!("{} is not text", path.display()));
+    assert!(text.is_empty() || text.ends_with('\n'), "{} ends within a record", path.display());
+    let parse = |line: &str| -> Option<u64> {
+        let value: serde_json::Value = serde_json::from_str(line)
+            .unwrap_or_else(|e| panic!("{}: a line is no record: {e}", path.display()));
+        value.get("n").and_then(serde_json::Value::as_u64)
+    };
+    text.lines().filter_map(parse).collect()
+}
+
+/// The layer's own records in a channel's shards, in order: their names, and an attribute of each.
+pub(super) fn events(disk: &Memory, folder: &str, attribute: &str) -> Vec<(String, serde_json::Value)> {
+    let mut shards: Vec<_> =
+        disk.files().into_iter().filter_map(|(p, b)| Some((shard_of(&p, folder)?, b))).collect();
+    shards.sort_by_key(|(name, _)| *name);
+    let text: String = shards.iter().map(|(_, b)| String::from_utf8_lossy(b).into_owned()).collect();
+    text.lines()
+        .filter_map(|line| serde_json::from_str::<serde_json::Value>(line).ok())
+        .filter_map(|v| Some((v.get("event_name")?.as_str()?.into(), v["attributes"][attribute].clone())))
+        .collect()
+}
+
+/// Waits until something holds, at most ten seconds.
+pub(super) fn until(what: &str, mut holds: impl FnMut() -> bool) {
+    let from = std::time::Instant::now();
+    while !holds() {
+        assert!(from.elapsed() < Duration::from_secs(10), "waited in vain: {what}");
+        std::thread::sleep(Duration::from_millis(2));
+    }
+}
+
+/// A folder of its own below the system's temporary one, removed at the end.
+pub(super) struct Folder(pub(super) PathBuf);
+
+impl Folder {
+    pub(super) fn new(name: &str) -> Folder {
+        Folder::under(&std::env::temp_dir(), name)
+    }
+
+    pub(super) fn under(parent: &Path, name: &str) -> Folder {
+        use std::hash::{BuildHasher, RandomState};
+        let path = parent.join(format!("dihya-{name}-{:016x}", RandomState::new().hash_one(0)));
+        std::fs::create_dir(&path).unwrap();
+        Folder(path)
+    }
+}
+
+impl Drop for Folder {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_dir_all(&self.0);
+    }
+}
+
+/// A seeded sequence, the same in every run.
+pub(super) struct Dice(pub(super) u64);
+
+impl Dice {
+    pub(super) fn roll(&mut self, below: u64) -> u64 {
+        self.0 ^= self.0 << 13;
+        self.0 ^= self.0 >> 7;
+        self.0 ^= self.0 << 17;
+        self.0 % below
+    }
+}

@@ -1,0 +1,130 @@
+//! Audit-grade logging for Rust services: a [`tracing`] layer that routes, redacts and durably records every event.
+//!
+//! ```no_run
+//! use dihya::{Policy, Sector};
+//! use tracing_subscriber::prelude::*;
+//!
+//! let (layer, guard) = dihya::open(Policy::sector(Sector::Generic).root("logs"))?;
+//! tracing_subscriber::registry().with(layer).init();
+//! guard.probe()?;
+//!
+//! dihya::audit!("sensitive_read", user_id = "u-42", subject_id = "p-7", outcome = "success", "record opened");
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
+//! # The pipeline
+//!
+//! 1. **route**: a callsite is compiled once into a plan: its channel, what happens to each field, its escaped keys.
+//! 2. **redact**: by field name in the plan; by content, in one scan over all values of the event.
+//! 3. **record**: one line of JSON in a buffer of the calling thread.
+//! 4. **queue**: the line is copied behind its channel's short lock, and the call returns.
+//! 5. **write**: one thread per channel takes what is queued, appends it to the day's file, and syncs it.
+//! 6. **acknowledge**: whoever waits in [`Handle::commit`] is answered, and the queue has room again.
+//!
+//! Beside it: metrics ([`Handle::metrics`]), the console mirror, and records that pass no subscriber
+//! ([`Handle::record`], [`Generation::record`]).
+//!
+//! # Durability
+//!
+//! [`Handle::commit`] and [`Handle::commit_async`] answer `Ok` when every record that this process logged to the channel
+//! before the call is covered by a successful `fdatasync`: such a record survives `kill -9` and a power cut, as far as
+//! the disk keeps what it confirmed. They answer [`CommitError::Lost`] when a channel that must not lose records has lost some. Commits share
+//! syncs: all records that are there when the writer comes round are written and synced together.
+//!
+//! Without a commit, the policy's `sync` decides. `batch` (audit, security) syncs each batch right after it was written;
+//! an interval (the others, one second) leaves at most so much to a power cut. The end of the process alone takes what
+//! is still queued, milliseconds of it as a rule.
+//!
+//! # Failure
+//!
+//! - **At the start** nothing is half-started: [`open`] fails on a policy that cannot be kept, a folder that cannot be
+//!   used or that others can write to, a root that another process holds, too little room ([`OpenError`]).
+//! - **A disk that is full**: records wait in the queue, commits answer [`CommitError::Storage`], a record
+//!   `sys_monitor_disabled` is written into room that was reserved for it, and writing is tried again, every two
+//!   seconds at last. Fallback roots of the policy are tried first.
+//! - **A sync that fails** says that bytes may be lost, and a second sync of that file would not tell: all that is not
+//!   durable is written again to a new file. A record may stand twice, with one id.
+//! - **A full queue**: a channel with `on_full = "block"` makes the caller wait, for `block_limit` at most; one with
+//!   `drop` does not wait. What is lost is counted (`dihya_dropped_total`) and told by a record `sys_records_lost`.
+//! - **A filter that silences** a channel that must not lose records is found by [`Guard::probe`], and told on stderr
+//!   if nobody asks. [`Handle::record`] passes no filter.
+//! - **A panic** is recorded as `sys_crash`, printed redacted, and the queues are drained for at most a second each time. A
+//!   panic while a value is formatted costs that value alone: it is replaced by a marker.
+//! - **The end**: [`Guard::shutdown`] drains and reports what was written and lost; dropping the guard does so without
+//!   the report.
+//!
+//! # Rotation
+//!
+//! A channel's records of one UTC day are in `<root>/<channel>/2026-11-20.jsonl`; when the file reaches `shard_size`, when an
+//! error made it untrustworthy or when it was moved away, `2026-11-20.1.jsonl` follows. `<root>/<channel>.log` is a link to the
+//! one being written. With `service.instance` all of it is in a folder of that name. A shard with durable records is never
+//! renamed, compressed or deleted, and not changed once another has followed, except that the next start cuts a torn end.
+//!
+//! # Retention
+//!
+//! The policy holds a floor, a default and a ceiling per channel, and refuses those that contradict each other. **Nothing
+//! carries them out yet**: no file is purged, archived or held. A closed file may be removed as a whole by whoever is
+//! responsible; the layer needs only the one being written.
+//!
+//! # Troubleshooting
+//!
+//! - *Nothing is written*: was the guard dropped? `let _ = …` drops at once. Is the event less severe than the channel's
+//!   `level` (`info` unless the policy says otherwise)? Does [`Guard::probe`] pass?
+//! - *[`ProbeError`]*: a filter on the registry drops `dihya=…`; attach it to the other layers with `with_filter`.
+//! - *[`OpenError::Busy`]*: two processes, one root: give each a `service.instance`.
+//! - *A secret is printed all the same*: by another layer, which sees raw fields. Use the policy's `[console]`, or
+//!   [`Options::mirror`], in its place.
+//! - *Records are missing under load*: look at `dihya_dropped_total{reason}`, and raise that channel's `queue`.
+
+mod callsite;
+mod channel;
+mod clock;
+mod core;
+mod direct;
+mod generation;
+mod handle;
+mod journal;
+mod layer;
+mod macros;
+mod metrics;
+mod mirror;
+mod open;
+#[cfg(feature = "otel")]
+mod otel;
+mod panic;
+mod policy;
+mod probe;
+mod profile;
+mod record;
+mod redact;
+mod report;
+mod route;
+mod span;
+pub mod storage;
+mod thread;
+mod values;
+
+pub use channel::Channel;
+pub use clock::{Clock, Rng};
+pub use direct::{Receipt, Record};
+pub use generation::{Generation, GenerationError, GenerationStatus, Recorded};
+pub use handle::{Guard, Handle, RecordError, ReloadError};
+pub use journal::{ChannelReport, Commit, CommitError, OpenError, ShutdownReport};
+pub use layer::DihyaLayer;
+pub use open::{InitError, Options, init, open};
+pub use policy::{NotAPeriod, Origin, Period, Policy, PolicyError, Problem, Setting};
+pub use probe::ProbeError;
+pub use profile::{Sector, UnknownSector};
+#[doc(hidden)]
+pub use redact::inspect;
+
+/// For the macros of this crate only.
+#[doc(hidden)]
+pub mod __private {
+    pub use tracing;
+}
+
+/// The code of the README compiles.
+#[cfg(doctest)]
+#[doc = include_str!("../../README.md")]
+struct Readme;

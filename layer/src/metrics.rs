@@ -1,0 +1,243 @@
+//! Every metric, declared once with its help text.
+//!
+//! The calling thread counts into [`ThreadCounters`] of its own, without an atomic read-modify-write; they are folded
+//! into the `prometheus` objects when somebody gathers. Label sets are complete from the start, so that a rate over a
+//! counter that has not moved yet is 0 and not absent. No label ever comes from an event.
+
+mod threads;
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+use prometheus::core::{Collector, Desc};
+use prometheus::proto::MetricFamily;
+use prometheus::{
+    GaugeVec, Histogram, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, IntGaugeVec, Opts,
+};
+
+use crate::channel::Channel;
+use crate::policy::Policy;
+use crate::redact;
+
+pub(crate) use threads::{LEVELS, ThreadCounters, level_label};
+
+/// The layer's counters, gauges and histograms.
+#[derive(Debug)]
+pub(crate) struct Metrics {
+    threads: Mutex<threads::Threads>,
+    channels: Vec<ChannelMetrics>,
+    families: Families,
+}
+
+/// What the journal counts, per channel, by the handles it needs: a lookup by label would cost more than the count.
+#[derive(Debug)]
+struct ChannelMetrics {
+    lost: [IntCounter; Lost::ALL.len()],
+    commit_seconds: Histogram,
+    sync_seconds: Histogram,
+}
+
+#[derive(Debug)]
+struct Families {
+    events: IntCounterVec,
+    event_bytes: IntCounterVec,
+    redactions: IntCounterVec,
+    truncated: IntCounterVec,
+    dropped: IntCounterVec,
+    write_errors: IntCounterVec,
+    generation_failures: IntCounterVec,
+    last_event: GaugeVec,
+    queue_bytes: IntGaugeVec,
+    queue_capacity: IntGaugeVec,
+    disk_free: prometheus::IntGauge,
+    commit_seconds: HistogramVec,
+    sync_seconds: HistogramVec,
+    build_info: IntGaugeVec,
+}
+
+/// Why a record was lost.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Lost {
+    /// The queue was full: at once (`drop`), or after the limit (`block`).
+    QueueFull,
+    /// It stood in the queue when the deadline of `shutdown` passed, or the writer had ended.
+    Shutdown,
+    /// Logged by a field's own formatting, too deep to follow.
+    Reentrant,
+}
+
+impl Lost {
+    const ALL: [(Lost, &'static str); 3] =
+        [(Lost::QueueFull, "queue_full"), (Lost::Shutdown, "shutdown"), (Lost::Reentrant, "reentrant")];
+}
+
+/// Kinds of storage error, values of the label `kind`: `replaced` is a live file that somebody unlinked or put another
+/// in place of, `damaged` a shard found with bad bytes before good records.
+const ERROR_KINDS: [&str; 7] = ["open", "write", "sync", "link", "mirror", "replaced", "damaged"];
+
+/// What a generation's consistency check can find, values of the label `check`.
+pub(crate) const GENERATION_CHECKS: [&str; 3] = ["required_field", "status_error", "duplicate_id"];
+
+/// 0.5 ms to 5 s: from a fast NVMe's flush to a disk that is about to be given up.
+const SECONDS: [f64; 13] = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0];
+
+impl Metrics {
+    pub(crate) fn new(policy: &Policy) -> Metrics {
+        let names: Vec<&str> = policy.channels.iter().map(|c| c.name.as_str()).collect();
+        // The names and labels are constants of this file, and a test builds them.
+        let families = Families::new().expect("metric names and labels are valid");
+        for (index, name) in names.iter().enumerate() {
+            for level in LEVELS.map(|(label, _)| label) {
+                let written = level_label(Channel::from_index(index), level);
+                families.events.with_label_values(&[*name, written]);
+            }
+            for family in [&families.event_bytes, &families.truncated] {
+                family.with_label_values(&[name]);
+            }
+            for kind in ERROR_KINDS {
+                families.write_errors.with_label_values(&[*name, kind]);
+            }
+            families.last_event.with_label_values(&[name]);
+            families.queue_bytes.with_label_values(&[name]);
+            families.queue_capacity.with_label_values(&[name]).set(policy.channels[index].queue_bytes as i64);
+        }
+        for label in redact::labels() {
+            families.redactions.with_label_values(&[label]);
+        }
+        for check in GENERATION_CHECKS {
+            families.generation_failures.with_label_values(&[check]);
+        }
+        families.build_info.with_label_values(&[env!("CARGO_PKG_VERSION")]).set(1);
+        let channels = names
+            .iter()
+            .map(|name| ChannelMetrics {
+                lost: Lost::ALL.map(|(_, why)| families.dropped.with_label_values(&[*name, why])),
+                commit_seconds: families.commit_seconds.with_label_values(&[name]),
+                sync_seconds: families.sync_seconds.with_label_values(&[name]),
+            })
+            .collect();
+        let threads = Mutex::new(threads::Threads::new(names.iter().map(|n| n.to_string()).collect()));
+        Metrics { threads, channels, families }
+    }
+
+    /// Counters for one more thread.
+    pub(crate) fn thread(&self) -> Arc<ThreadCounters> {
+        self.threads.lock().unwrap_or_else(PoisonError::into_inner).add()
+    }
+
+    pub(crate) fn lost(&self, channel: Channel, why: Lost, records: u64) {
+        self.channels[channel.index()].lost[why as usize].inc_by(records);
+    }
+
+    /// `kind` is one of [`ERROR_KINDS`].
+    pub(crate) fn write_error(&self, channel: Channel, kind: &'static str) {
+        let channel = self.threads.lock().unwrap_or_else(PoisonError::into_inner).name(channel).to_owned();
+        self.families.write_errors.with_label_values(&[channel.as_str(), kind]).inc();
+    }
+
+    pub(crate) fn generation_failure(&self, check: &'static str) {
+        self.families.generation_failures.with_label_values(&[check]).inc();
+    }
+
+    pub(crate) fn commit_seconds(&self, channel: Channel, seconds: f64) {
+        self.channels[channel.index()].commit_seconds.observe(seconds);
+    }
+
+    pub(crate) fn sync_seconds(&self, channel: Channel, seconds: f64) {
+        self.channels[channel.index()].sync_seconds.observe(seconds);
+    }
+
+    /// Everything, ready to be exposed. `queued` tells each channel's bytes in the queue.
+    pub(crate) fn collect(
+        &self,
+        queued: impl Fn(Channel) -> usize,
+        disk_free: Option<u64>,
+    ) -> Vec<MetricFamily> {
+        let mut threads = self.threads.lock().unwrap_or_else(PoisonError::into_inner);
+        threads.export(&self.families);
+        for index in 0..self.channels.len() {
+            let channel = Channel::from_index(index);
+            let bytes = queued(channel) as i64;
+            self.families.queue_bytes.with_label_values(&[threads.name(channel)]).set(bytes);
+        }
+        if let Some(bytes) = disk_free {
+            self.families.disk_free.set(i64::try_from(bytes).unwrap_or(i64::MAX));
+        }
+        self.families.all().into_iter().flat_map(Collector::collect).collect()
+    }
+
+    pub(crate) fn descriptions(&self) -> Vec<&Desc> {
+        self.families.all().into_iter().flat_map(Collector::desc).collect()
+    }
+}
+
+impl Families {
+    fn new() -> prometheus::Result<Families> {
+        let counters = |name: &str, help: &str, labels: &[&str]| IntCounterVec::new(opts(name, help), labels);
+        let gauges = |name: &str, help: &str, labels: &[&str]| IntGaugeVec::new(opts(name, help), labels);
+        let seconds = |name: &str, help: &str| {
+            let opts = HistogramOpts { common_opts: opts(name, help), buckets: SECONDS.to_vec() };
+            HistogramVec::new(opts, &["channel"])
+        };
+        Ok(Families {
+            events: counters(
+                "events_total",
+                "Records built, by channel and level; also those lost afterwards, see dihya_dropped_total.",
+                &["channel", "level"],
+            )?,
+            event_bytes: counters("event_bytes_total", "Bytes of the records built.", &["channel"])?,
+            redactions: counters(
+                "redactions_total",
+                "Values replaced by a marker, by what found them.",
+                &["detector"],
+            )?,
+            truncated: counters("truncated_total", "Records cut to 65,535 bytes.", &["channel"])?,
+            dropped: counters("dropped_total", "Records lost, and why.", &["channel", "reason"])?,
+            write_errors: counters(
+                "write_errors_total",
+                "Storage errors met by the writer.",
+                &["channel", "kind"],
+            )?,
+            generation_failures: counters(
+                "generation_check_failures_total",
+                "Generation records that failed their consistency check.",
+                &["check"],
+            )?,
+            last_event: GaugeVec::new(
+                opts("last_event_timestamp_seconds", "When the channel's newest record was built."),
+                &["channel"],
+            )?,
+            queue_bytes: gauges("queue_bytes", "Bytes waiting for the writer.", &["channel"])?,
+            queue_capacity: gauges("queue_capacity_bytes", "Bound of the queue.", &["channel"])?,
+            disk_free: prometheus::IntGauge::with_opts(opts(
+                "disk_free_bytes",
+                "Bytes free on the file system of the root.",
+            ))?,
+            commit_seconds: seconds("commit_seconds", "From a commit's call to its answer.")?,
+            sync_seconds: seconds("fsync_seconds", "Duration of fdatasync.")?,
+            build_info: gauges("build_info", "Always 1; the version is a label.", &["version"])?,
+        })
+    }
+
+    fn all(&self) -> Vec<&dyn Collector> {
+        vec![
+            &self.build_info,
+            &self.commit_seconds,
+            &self.disk_free,
+            &self.dropped,
+            &self.event_bytes,
+            &self.events,
+            &self.sync_seconds,
+            &self.generation_failures,
+            &self.last_event,
+            &self.queue_bytes,
+            &self.queue_capacity,
+            &self.redactions,
+            &self.truncated,
+            &self.write_errors,
+        ]
+    }
+}
+
+fn opts(name: &str, help: &str) -> Opts {
+    Opts::new(name, help).namespace("dihya")
+}

@@ -1,0 +1,282 @@
+//! The operator's file, parsed into a form that cannot be wrong.
+//!
+//! A file is read into typed values by key (`read`, after the table in `keys`), laid over the defaults of its sector
+//! (`file`, `defaults`), and checked as a whole (`check`). `show` tells every value in force and where it comes from.
+
+mod check;
+mod defaults;
+mod error;
+mod file;
+mod keys;
+mod period;
+mod read;
+mod retention;
+mod rules;
+#[cfg(feature = "schema")]
+mod schema;
+mod show;
+mod starter;
+mod suggest;
+mod units;
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use tracing_core::LevelFilter;
+
+use crate::channel::Channel;
+use crate::profile::Sector;
+
+pub use error::{PolicyError, Problem};
+pub use period::{NotAPeriod, Period};
+pub(crate) use retention::Retention;
+pub use show::{Origin, Setting};
+
+/// What goes where, what is hidden, how it is kept.
+///
+/// ```
+/// use dihya::{Policy, Sector};
+///
+/// let policy = Policy::sector(Sector::Health).root("logs").service("clinic", "1.4.2");
+/// assert!(policy.check().is_ok());
+/// ```
+#[derive(Clone, Debug)]
+pub struct Policy {
+    /// Whose defaults hold where nothing else is said.
+    pub(crate) sector: Sector,
+    /// The level of channels without one of their own.
+    pub(crate) level: LevelFilter,
+    pub(crate) service: Service,
+    /// Never empty once checked; the first is the one in use until its disk fails.
+    pub(crate) roots: Vec<PathBuf>,
+    /// Index is [`Channel::index`]; the built-in six are always there.
+    pub(crate) channels: Vec<ChannelPolicy>,
+    /// First match wins.
+    pub(crate) routes: Vec<Route>,
+    /// So many routes are the operator's; the built-in ones follow.
+    pub(crate) own_routes: usize,
+    pub(crate) redact: RedactPolicy,
+    /// Names that a generation's `extra` may hold.
+    pub(crate) generation_extra: Vec<String>,
+    pub(crate) console: Option<Console>,
+    /// Whether `open` installs the panic hook.
+    pub(crate) panic_hook: bool,
+    /// The file it was read from.
+    pub(crate) file: Option<String>,
+    /// Where the values come from that are not defaults, by key.
+    pub(crate) origins: BTreeMap<String, Origin>,
+}
+
+impl Policy {
+    /// Reads and checks a policy file.
+    ///
+    /// # Errors
+    /// If the file cannot be read, or is wrong in any way; all that is wrong is told at once.
+    pub fn load(path: impl AsRef<Path>) -> Result<Policy, PolicyError> {
+        let path = path.as_ref();
+        let name = path.display().to_string();
+        let bytes =
+            std::fs::read(path).map_err(|error| PolicyError::Read { file: path.to_owned(), error })?;
+        match std::str::from_utf8(&bytes) {
+            Ok(text) => Policy::parse(text, &name),
+            Err(error) => Err(file::not_utf8(&bytes, error.valid_up_to(), &name)),
+        }
+    }
+
+    /// Parses and checks the text of a policy file; `file` names it in errors.
+    ///
+    /// # Errors
+    /// If it is wrong in any way; all that is wrong is told at once.
+    pub fn parse(text: &str, file: &str) -> Result<Policy, PolicyError> {
+        file::parse(text, file)
+    }
+
+    /// A sector's defaults, without a file. It needs a [`root`](Policy::root) to be complete.
+    pub fn sector(sector: Sector) -> Policy {
+        let channels: Vec<_> = Channel::BUILT_IN.iter().map(|name| defaults::channel(sector, name)).collect();
+        Policy {
+            sector,
+            level: defaults::LEVEL,
+            service: defaults::service(),
+            roots: Vec::new(),
+            routes: defaults::routes(&channels),
+            own_routes: 0,
+            channels,
+            redact: RedactPolicy::default(),
+            generation_extra: defaults::generation_extra(),
+            console: None,
+            panic_hook: true,
+            file: None,
+            origins: BTreeMap::from([("sector".to_owned(), Origin::Code)]),
+        }
+    }
+
+    /// Sets the folder of the records.
+    #[must_use]
+    pub fn root(mut self, root: impl Into<PathBuf>) -> Policy {
+        let fallbacks = self.roots.split_off(self.roots.len().min(1));
+        self.roots = vec![root.into()];
+        self.roots.extend(fallbacks);
+        self.set("storage.root")
+    }
+
+    /// Sets the service's name and version; the name is the program's otherwise.
+    #[must_use]
+    pub fn service(mut self, name: impl Into<String>, version: impl Into<String>) -> Policy {
+        self.service.name = name.into();
+        self.service.version = Some(version.into());
+        self.set("service.name").set("service.version")
+    }
+
+    /// Names this process among several of one service; it gets a folder of its own under the root.
+    #[must_use]
+    pub fn instance(mut self, instance: impl Into<String>) -> Policy {
+        self.service.instance = Some(instance.into());
+        self.set("service.instance")
+    }
+
+    /// The channel of this name.
+    pub fn channel(&self, name: &str) -> Option<Channel> {
+        self.channels.iter().position(|c| c.name == name).map(Channel::from_index)
+    }
+
+    /// Whether the policy can be used. One that was read from a file can; one built in code may lack a root.
+    ///
+    /// # Errors
+    /// All that is wrong.
+    pub fn check(&self) -> Result<(), PolicyError> {
+        let problems = self.problems();
+        if problems.is_empty() {
+            return Ok(());
+        }
+        let file = self.file.clone().unwrap_or_else(|| "policy built in code".to_owned());
+        Err(PolicyError::Invalid { file, problems })
+    }
+
+    /// What is allowed and yet worth a second look, a sentence each.
+    pub fn advice(&self) -> Vec<String> {
+        self.remarks()
+    }
+
+    /// A commented policy file to start from.
+    pub fn starter(sector: Sector) -> String {
+        starter::text(sector)
+    }
+
+    /// The JSON Schema (2020-12) of the policy file, for editors.
+    #[cfg(feature = "schema")]
+    pub fn json_schema() -> String {
+        schema::text()
+    }
+
+    fn set(mut self, key: &str) -> Policy {
+        self.origins.insert(key.to_owned(), Origin::Code);
+        self
+    }
+}
+
+/// The same rules in force, whatever they come from.
+impl PartialEq for Policy {
+    fn eq(&self, other: &Policy) -> bool {
+        self.sector == other.sector
+            && self.level == other.level
+            && self.service == other.service
+            && self.roots == other.roots
+            && self.channels == other.channels
+            && self.routes == other.routes
+            && self.redact == other.redact
+            && self.generation_extra == other.generation_extra
+            && self.console == other.console
+            && self.panic_hook == other.panic_hook
+    }
+}
+
+/// Who writes the records.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Service {
+    pub(crate) name: String,
+    pub(crate) version: Option<String>,
+    pub(crate) instance: Option<String>,
+}
+
+/// One channel's rules.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct ChannelPolicy {
+    pub(crate) name: String,
+    /// Events less severe than this are not recorded.
+    pub(crate) level: LevelFilter,
+    pub(crate) queue_bytes: usize,
+    pub(crate) on_full: OnFull,
+    pub(crate) sync: Sync,
+    pub(crate) shard_bytes: u64,
+    /// `Some`: only these fields (and the envelope) are kept, whatever they hold.
+    pub(crate) strict: Option<Vec<String>>,
+    /// How long its records are kept.
+    pub(crate) retention: Retention,
+}
+
+/// What a producer meets when the queue is full.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum OnFull {
+    /// It waits this long at most; then the record is lost, counted, and the next `commit` says so.
+    Block(Duration),
+    /// The record is lost and counted, and an in-band record tells how many.
+    Drop,
+}
+
+/// When the writer calls `fdatasync` without being asked by `commit`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Sync {
+    /// After every batch.
+    Batch,
+    /// At most this long after a record was written.
+    Every(Duration),
+}
+
+/// Sends events whose target is `target` or below it (`a::b` matches `a::b::c`, not `a::bc`) to a channel.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Route {
+    pub(crate) target: Option<String>,
+    /// Only events at least this severe.
+    pub(crate) level: Option<LevelFilter>,
+    pub(crate) channel: Channel,
+}
+
+/// Redaction beyond the built-in rules.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct RedactPolicy {
+    /// Keys masked besides the built-in ones; matched like strong stems.
+    pub(crate) mask_keys: Vec<String>,
+    /// Keys that never reach the record, not even as a marker.
+    pub(crate) drop_keys: Vec<String>,
+    /// Exact keys exempt from masking by name; their values are still scanned.
+    pub(crate) keep_keys: Vec<String>,
+    /// Names of personal-data detectors switched off.
+    pub(crate) off: Vec<String>,
+}
+
+/// The redacted mirror on stdout or stderr.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Console {
+    pub(crate) format: ConsoleFormat,
+    pub(crate) stream: ConsoleStream,
+}
+
+/// How a mirrored record looks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum ConsoleFormat {
+    /// The record as stored.
+    Json,
+    /// One readable line.
+    Text,
+}
+
+/// Where the mirror writes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum ConsoleStream {
+    /// Standard output.
+    Stdout,
+    /// Standard error.
+    Stderr,
+}

@@ -1,0 +1,241 @@
+//! Every key a policy file may have: one table, from which the reader, the schema and the starter file are made.
+
+use super::rules;
+
+/// One key.
+pub(super) struct Key {
+    /// `*` stands for a channel's name, `#` for an index.
+    pub(super) path: &'static str,
+    pub(super) kind: Kind,
+    /// One sentence for editors and the documentation.
+    #[cfg_attr(not(any(feature = "schema", test)), expect(dead_code, reason = "read by the schema alone"))]
+    pub(super) doc: &'static str,
+}
+
+/// What a key takes.
+#[derive(Clone, Copy)]
+pub(super) enum Kind {
+    /// A table with keys of its own.
+    Table,
+    /// An array of tables, `[[name]]`.
+    Tables,
+    Flag,
+    Level,
+    Bytes {
+        min: u64,
+        max: u64,
+    },
+    /// Milliseconds.
+    Time {
+        min: u64,
+        max: u64,
+    },
+    /// `batch` or a time.
+    Sync {
+        min: u64,
+        max: u64,
+    },
+    Period,
+    Choice(&'static [&'static str]),
+    Text(&'static rules::Shape),
+    Texts(&'static rules::Shape),
+}
+
+/// The row for a path in which channel names and indices have been replaced.
+pub(super) fn find(pattern: &str) -> Option<&'static Key> {
+    KEYS.iter().find(|k| k.path == pattern)
+}
+
+/// The last parts of the keys directly under a table; "" is the file itself.
+pub(super) fn children(pattern: &str) -> impl Iterator<Item = &'static Key> {
+    let pattern = pattern.to_owned();
+    KEYS.iter().filter(move |k| k.parent() == pattern)
+}
+
+impl Key {
+    pub(super) fn parent(&self) -> &'static str {
+        self.path.rsplit_once('.').map_or("", |(parent, _)| parent)
+    }
+
+    pub(super) fn name(&self) -> &'static str {
+        self.path.rsplit_once('.').map_or(self.path, |(_, name)| name)
+    }
+}
+
+pub(super) const LEVELS: [&str; 6] = ["off", "error", "warn", "info", "debug", "trace"];
+
+/// One record: a smaller queue could never take a large one.
+const RECORD: u64 = 64 << 10;
+
+const fn key(path: &'static str, kind: Kind, doc: &'static str) -> Key {
+    Key { path, kind, doc }
+}
+
+pub(super) const KEYS: &[Key] = &[
+    key(
+        "sector",
+        Kind::Choice(&["generic", "health", "education", "ecommerce"]),
+        "The sector whose defaults apply: how long each channel is kept, and why.",
+    ),
+    key(
+        "level",
+        Kind::Level,
+        "The least severe level recorded, for channels without a level of their own. Audit and security stay at info or finer.",
+    ),
+    key("panic_hook", Kind::Flag, "Whether a panic is recorded and drained to disk before the process ends."),
+    key("service", Kind::Table, "Who writes the records."),
+    key(
+        "service.name",
+        Kind::Text(&rules::SERVICE),
+        "The service's name, in every record. The program's name if absent.",
+    ),
+    key("service.version", Kind::Text(&rules::VERSION), "The service's version, in every record."),
+    key(
+        "service.instance",
+        Kind::Text(&rules::INSTANCE),
+        "A name for this process among several of one service: it gets a folder of its own under the root.",
+    ),
+    key("storage", Kind::Table, "Where the records go."),
+    key(
+        "storage.root",
+        Kind::Text(&rules::ROOT),
+        "The folder of the records. A relative one is taken from the working directory of the service.",
+    ),
+    key(
+        "storage.fallback_roots",
+        Kind::Texts(&rules::ROOT),
+        "Folders on other disks, used in this order when the disk of the root fails.",
+    ),
+    key("channels", Kind::Table, "The rules of each channel: the built-in ones, and channels of your own."),
+    key("channels.*", Kind::Table, "One channel: its name is lower-case letters, digits, - and _."),
+    key("channels.*.level", Kind::Level, "The least severe level recorded on this channel."),
+    key(
+        "channels.*.queue",
+        Kind::Bytes { min: RECORD, max: 1 << 30 },
+        "Bytes that may wait for the disk. Memory is taken as records wait, not in advance.",
+    ),
+    key(
+        "channels.*.on_full",
+        Kind::Choice(&["block", "drop"]),
+        "What happens when the queue is full: the caller waits (block), or the record is lost and counted (drop).",
+    ),
+    key(
+        "channels.*.block_limit",
+        Kind::Time { min: 1, max: 60_000 },
+        "With on_full = \"block\": how long a caller waits before the record is lost, counted, and reported by the next commit.",
+    ),
+    key(
+        "channels.*.sync",
+        Kind::Sync { min: 1, max: 60_000 },
+        "When records are forced to disk without being asked: \"batch\" after every batch, or a time such as \"1s\".",
+    ),
+    key(
+        "channels.*.shard_size",
+        Kind::Bytes { min: RECORD, max: 64 << 30 },
+        "A file that reaches this size is closed, and the next one of the day begins.",
+    ),
+    key(
+        "channels.*.strict",
+        Kind::Flag,
+        "Whether only the fields listed in `fields` are recorded, whatever they hold.",
+    ),
+    key("channels.*.fields", Kind::Texts(&rules::FIELD), "With strict = true: the fields that are recorded."),
+    key(
+        "channels.*.retention",
+        Kind::Table,
+        "How long the channel's records are kept, in ISO 8601 calendar periods.",
+    ),
+    key("channels.*.retention.floor", Kind::Period, "No record is purged sooner."),
+    key("channels.*.retention.default", Kind::Period, "Records are purged after this."),
+    key("channels.*.retention.ceiling", Kind::Period, "No record may be kept longer."),
+    key("channels.*.retention.hot", Kind::Period, "Records stay immediately readable at least this long."),
+    key(
+        "channels.*.retention.source",
+        Kind::Text(&rules::PROSE),
+        "The text or decision the periods come from.",
+    ),
+    key("channels.*.retention.legal_basis", Kind::Text(&rules::PROSE), "The legal basis of the processing."),
+    key(
+        "channels.*.retention.case",
+        Kind::Text(&rules::PROSE),
+        "With a ceiling over P12M: the internal-control purpose that needs it.",
+    ),
+    key(
+        "channels.*.retention.document",
+        Kind::Text(&rules::PROSE),
+        "With a ceiling over P12M: the written justification, as a title or a reference.",
+    ),
+    key("routes", Kind::Tables, "Sends events to channels; the first route that matches decides."),
+    key(
+        "routes.#.target",
+        Kind::Text(&rules::TARGET),
+        "Matches this target and everything below it: a::b matches a::b::c, not a::bc.",
+    ),
+    key(
+        "routes.#.level",
+        Kind::Choice(&["error", "warn", "info", "debug", "trace"]),
+        "Matches events at least this severe.",
+    ),
+    key("routes.#.channel", Kind::Text(&rules::CHANNEL), "The channel the events go to."),
+    key("redact", Kind::Table, "Redaction beyond the built-in rules."),
+    key(
+        "redact.mask_keys",
+        Kind::Texts(&rules::FIELD),
+        "Fields whose values are masked besides the built-in ones; matched as substrings of the folded name.",
+    ),
+    key(
+        "redact.drop_keys",
+        Kind::Texts(&rules::FIELD),
+        "Fields that never reach a record, not even as a marker.",
+    ),
+    key(
+        "redact.keep_keys",
+        Kind::Texts(&rules::FIELD),
+        "Exact field names that are not masked for their name; their values are still scanned. Names of credentials are refused.",
+    ),
+    key(
+        "redact.off",
+        Kind::Texts(&rules::FIELD),
+        "Personal-data detectors switched off, by name. Credentials and card numbers cannot be.",
+    ),
+    key("generation", Kind::Table, "The records of generated projects."),
+    key(
+        "generation.extra",
+        Kind::Texts(&rules::FIELD),
+        "Names of the further facts a generation's record may carry, beside its fixed fields.",
+    ),
+    key("console", Kind::Table, "If present, redacted records are mirrored to a standard stream."),
+    key(
+        "console.format",
+        Kind::Choice(&["json", "text"]),
+        "How a mirrored record looks: the record as stored, or one readable line.",
+    ),
+    key("console.stream", Kind::Choice(&["stdout", "stderr"]), "Where the mirror writes."),
+];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_key_is_in_the_documentation() {
+        let file = concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/policy.md");
+        let Ok(text) = std::fs::read_to_string(file) else { return }; // the packaged crate has no documentation beside it
+        for key in KEYS.iter().filter(|k| !matches!(k.kind, Kind::Table | Kind::Tables)) {
+            assert!(text.contains(key.name()), "docs/policy.md lacks {}", key.path);
+        }
+    }
+
+    #[test]
+    fn every_key_stands_once_below_a_table_and_says_what_it_is() {
+        for key in KEYS {
+            assert_eq!(KEYS.iter().filter(|k| k.path == key.path).count(), 1, "{}", key.path);
+            assert!(key.doc.ends_with('.'), "{}", key.path);
+            if let Some(parent) = key.parent().strip_suffix(".#") {
+                assert!(matches!(find(parent).map(|k| k.kind), Some(Kind::Tables)), "{}", key.path);
+            } else if !key.parent().is_empty() {
+                assert!(matches!(find(key.parent()).map(|k| k.kind), Some(Kind::Table)), "{}", key.path);
+            }
+        }
+    }
+}

@@ -1,0 +1,127 @@
+//! What names, paths and texts in a policy must look like.
+
+use std::path::{Component, Path};
+
+/// The shape of a text.
+pub(super) struct Shape {
+    /// Completes "expected ..".
+    pub(super) expected: &'static str,
+    /// The same rule as an ECMA 262 pattern, for the schema; it may allow more than `fits`, never less.
+    #[cfg_attr(not(feature = "schema"), expect(dead_code, reason = "read by the schema alone"))]
+    pub(super) pattern: &'static str,
+    /// Characters at most; apart from the pattern, where a repetition of this length is slow to compile.
+    #[cfg_attr(not(feature = "schema"), expect(dead_code, reason = "read by the schema alone"))]
+    pub(super) max: usize,
+    pub(super) fits: fn(&str) -> bool,
+}
+
+/// Part of a path and of a log's origin line, so it has no separators.
+pub(super) const SERVICE: Shape = Shape {
+    expected: "a name of 1 to 64 letters, digits, `.`, `-` and `_`, not beginning with a dot",
+    pattern: "^[A-Za-z0-9_-][A-Za-z0-9._-]*$",
+    max: 64,
+    fits: is_name,
+};
+
+pub(super) const INSTANCE: Shape = Shape { ..SERVICE };
+
+pub(super) const VERSION: Shape = Shape {
+    expected: "a version of 1 to 64 visible ASCII characters",
+    pattern: "^[!-~]+$",
+    max: 64,
+    fits: |text| in_length(text, 64) && text.bytes().all(|b| b.is_ascii_graphic()),
+};
+
+/// Names a folder, a link and a metric's label.
+pub(super) const CHANNEL: Shape = Shape {
+    expected: "a channel's name: 1 to 32 lower-case letters, digits, `-` and `_`, beginning with a letter",
+    pattern: "^[a-z][a-z0-9_-]{0,31}$",
+    max: 32,
+    fits: |text| {
+        in_length(text, 32)
+            && text.starts_with(|c: char| c.is_ascii_lowercase())
+            && text.bytes().all(|b| matches!(b, b'a'..=b'z' | b'0'..=b'9' | b'-' | b'_'))
+    },
+};
+
+/// `..` is refused because what it means changes with a link, so that two roots could be one.
+pub(super) const ROOT: Shape = Shape {
+    expected: "a folder, relative or absolute, without `..`, and not `/` itself",
+    pattern: "^.+$",
+    max: 4096,
+    fits: |text| {
+        in_length(text, 4096)
+            && !text.contains('\0')
+            && Path::new(text).components().all(|c| c != Component::ParentDir)
+            && Path::new(text).components().any(|c| matches!(c, Component::Normal(_)))
+    },
+};
+
+pub(super) const TARGET: Shape = Shape {
+    expected: "a target such as \"clinic::api\", without spaces or empty parts",
+    pattern: "^\\S+$",
+    max: 256,
+    fits: |text| {
+        in_length(text, 256)
+            && !text.contains(|c: char| c.is_whitespace() || c.is_control())
+            && text.split("::").all(|part| !part.is_empty())
+    },
+};
+
+pub(super) const FIELD: Shape = Shape {
+    expected: "a name of 1 to 128 characters without spaces",
+    pattern: "^\\S+$",
+    max: 128,
+    fits: |text| in_length(text, 128) && !text.contains(|c: char| c.is_whitespace() || c.is_control()),
+};
+
+pub(super) const PROSE: Shape = Shape {
+    expected: "one line of 1 to 500 characters",
+    pattern: "^.+$",
+    max: 500,
+    fits: |text| {
+        !text.trim().is_empty() && text.chars().count() <= 500 && !text.contains(|c: char| c.is_control())
+    },
+};
+
+/// Names that the folder of the records uses otherwise.
+pub(super) const RESERVED: [&str; 4] = ["dihya", "ledger", "lock", "quarantine"];
+
+/// Detectors that may be switched off: what they find is personal, not a credential.
+pub(super) const PERSONAL_DETECTORS: [&str; 3] = ["email", "iban", "nir"];
+
+/// Channels that no policy can keep from recording what is sent to them.
+pub(super) const LOSSLESS: [&str; 2] = ["audit", "security"];
+
+/// Two names that mean one to a reader.
+pub(super) fn fold(name: &str) -> String {
+    name.to_ascii_lowercase().replace('-', "_")
+}
+
+fn is_name(text: &str) -> bool {
+    in_length(text, 64)
+        && !text.starts_with('.')
+        && text.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'-' | b'_'))
+}
+
+fn in_length(text: &str, max: usize) -> bool {
+    !text.is_empty() && text.len() <= max
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::redact::detect::{DETECTORS, Kind};
+
+    #[test]
+    fn the_detectors_that_may_be_switched_off_are_the_personal_ones_but_cards() {
+        let mut personal: Vec<&str> = DETECTORS
+            .iter()
+            .filter(|d| d.kind == Kind::Personal && d.name != "card")
+            .map(|d| d.name)
+            .collect();
+        personal.sort_unstable();
+        personal.dedup();
+        assert_eq!(personal, PERSONAL_DETECTORS);
+    }
+}

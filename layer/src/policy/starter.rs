@@ -1,0 +1,87 @@
+//! The file that `dihya policy init` writes.
+
+use crate::profile::Sector;
+
+/// A first policy: what most services change, each with what it does.
+pub(super) fn text(sector: Sector) -> String {
+    format!(
+        r#"# The policy of one service. `dihya policy check FILE` checks it, `dihya policy show FILE` prints every value
+# in force with where it comes from. Lines that begin with `#` show a default or an example.
+
+# Sets how long each channel is kept by default: generic, health, education or ecommerce.
+sector = "{sector}"
+
+# The least severe level recorded; audit and security stay at info or finer.
+level = "info"
+
+# [service]
+# name = "my-service"        # the program's name otherwise
+# version = "1.0.0"
+# instance = "i1"            # one per process, where several share a root
+
+[storage]
+# Taken from the service's working directory unless it begins with `/`. Made with mode 0700 if absent.
+root = "logs"
+# Other disks, used in this order when the first one fails.
+# fallback_roots = ["/mnt/spare/logs"]
+
+# [channels.audit]
+# queue = "4 MiB"            # what may wait for the disk
+# on_full = "block"          # the caller waits; "drop" loses the record, counted
+# block_limit = "5s"         # so long at most
+# sync = "batch"             # or a time such as "1s"
+# shard_size = "256 MiB"     # a larger file is closed and the next begins
+
+# A channel of your own, which records only the fields it names.
+# [channels.billing]
+# strict = true
+# fields = ["order_id", "amount"]
+# retention = {{ floor = "P6M", default = "P12M", ceiling = "P12M", source = "our register, line 12" }}
+
+# The first route that matches decides. `clinic::api` also matches `clinic::api::v1`.
+# [[routes]]
+# target = "clinic::api"
+# level = "info"
+# channel = "api"
+
+[redact]
+# Fields masked besides the built-in ones (password, token, card_number, ...).
+mask_keys = []
+# Fields that never reach a record.
+drop_keys = []
+# Exact names that are not masked; their values are still scanned.
+keep_keys = []
+
+# Redacted records on a standard stream besides the files.
+# [console]
+# format = "text"            # or "json"
+# stream = "stderr"          # or "stdout"
+"#
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::policy::Policy;
+
+    #[test]
+    fn the_starter_is_valid_as_it_is_and_with_every_example_switched_on() {
+        for sector in Sector::ALL {
+            let text = text(sector);
+            let plain = Policy::parse(&text, "dihya.toml").unwrap();
+            assert_eq!(plain.sector, sector);
+            // Examples are lines of TOML behind "# "; prose is not.
+            let whole: String = text
+                .lines()
+                .map(|line| match line.strip_prefix("# ") {
+                    Some(code) if code.starts_with('[') || code.contains(" = ") => format!("{code}\n"),
+                    _ => format!("{line}\n"),
+                })
+                .collect();
+            let policy = Policy::parse(&whole, "dihya.toml").unwrap_or_else(|e| panic!("{}", e.report()));
+            assert!(policy.channel("billing").is_some());
+            assert_eq!(policy.own_routes, 1);
+        }
+    }
+}

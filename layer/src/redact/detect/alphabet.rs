@@ -1,0 +1,79 @@
+//! The characters that tokens are made of.
+
+/// A set of ASCII characters.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Alphabet {
+    /// `A-Za-z0-9`
+    Alnum,
+    /// `A-Z0-9`
+    Upper,
+    /// `a-z0-9`
+    Lower,
+    /// `A-Z2-7`
+    Base32,
+    /// `0-9a-fA-F`
+    Hex,
+    /// `A-Za-z0-9_`
+    Word,
+    /// `A-Za-z0-9_-`
+    Dash,
+    /// `A-Za-z0-9_.-`
+    Dot,
+    /// RFC 3986, unreserved: `A-Za-z0-9_.~-`
+    Unreserved,
+    /// Either base64 with its padding: `A-Za-z0-9+/_=-`
+    Base64,
+    /// RFC 9110, token68: `A-Za-z0-9-._~+/=`
+    Token68,
+    /// A path of a URL: `A-Za-z0-9/_.@%-`
+    Path,
+}
+
+impl Alphabet {
+    pub(crate) fn contains(self, byte: u8) -> bool {
+        match self {
+            Alphabet::Alnum => byte.is_ascii_alphanumeric(),
+            Alphabet::Upper => byte.is_ascii_uppercase() || byte.is_ascii_digit(),
+            Alphabet::Lower => byte.is_ascii_lowercase() || byte.is_ascii_digit(),
+            Alphabet::Base32 => byte.is_ascii_uppercase() || matches!(byte, b'2'..=b'7'),
+            Alphabet::Hex => byte.is_ascii_hexdigit(),
+            Alphabet::Word => byte.is_ascii_alphanumeric() || byte == b'_',
+            Alphabet::Dash => byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-'),
+            Alphabet::Dot => byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-' | b'.'),
+            Alphabet::Unreserved => byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-' | b'.' | b'~'),
+            Alphabet::Base64 => {
+                byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'/' | b'_' | b'=' | b'-')
+            }
+            Alphabet::Token68 => {
+                byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_' | b'~' | b'+' | b'/' | b'=')
+            }
+            Alphabet::Path => {
+                byte.is_ascii_alphanumeric() || matches!(byte, b'/' | b'_' | b'.' | b'@' | b'%' | b'-')
+            }
+        }
+    }
+
+    /// How many bytes from `at` on belong to it.
+    pub(crate) fn run(self, value: &[u8], at: usize) -> usize {
+        value.get(at..).map_or(0, |rest| rest.iter().take_while(|b| self.contains(**b)).count())
+    }
+
+    /// How many bytes before `at` belong to it, `most` at most.
+    pub(crate) fn run_before(self, value: &[u8], at: usize, most: usize) -> usize {
+        let at = at.min(value.len());
+        value[..at].iter().rev().take(most).take_while(|b| self.contains(**b)).count()
+    }
+
+    /// `len` characters of it without a pattern, the same each time; letters and digits alone, so that the
+    /// ends are where they seem to be.
+    pub(crate) fn sample(self, len: usize) -> String {
+        let letters = (b'0'..=b'z').filter(|b| b.is_ascii_alphanumeric() && self.contains(*b));
+        let letters: Vec<u8> = letters.collect();
+        let mut state = 0x9e37_79b9_u32;
+        let mut next = || {
+            state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+            char::from(letters[(state >> 16) as usize % letters.len()])
+        };
+        (0..len).map(|_| next()).collect()
+    }
+}

@@ -1,0 +1,79 @@
+//! A secret beside its name, with nothing but space between: `--password W`.
+
+use std::ops::Range;
+
+use super::MARKER_START;
+use super::assign::quoted;
+use crate::redact::keys::KeyRules;
+
+/// `at` is the start of a flag whose name gives its argument away.
+pub(super) fn flag(rules: &KeyRules, value: &[u8], at: usize) -> Option<Range<usize>> {
+    let rest = &value[at..];
+    let end =
+        rest.iter().take(NAME_MAX).position(|byte| !byte.is_ascii_alphanumeric() && !b"-_".contains(byte))?;
+    let name = std::str::from_utf8(&rest[..end]).ok()?;
+    rules.class_in_text(name.trim_start_matches('-'))?;
+    let space = rest[end..].iter().take(GAP_MAX).take_while(|byte| matches!(byte, b' ' | b'\t')).count();
+    let start = at + end + space;
+    // Without an argument of its own the next flag follows.
+    if space == 0 || matches!(value.get(start), None | Some(b'-')) {
+        return None;
+    }
+    match value[start] {
+        quote @ (b'"' | b'\'') => hidden(value, quoted(value, start + 1, quote, 0)),
+        _ => {
+            let ends = |byte: &u8| byte.is_ascii_whitespace() || matches!(byte, b'"' | b'\'' | b'`' | b'|');
+            let rest = &value[start..];
+            let len = rest.iter().position(ends).unwrap_or(rest.len());
+            // Another flag may be glued to the value, with an argument of its own: the line goes.
+            let len = match rest[..len].windows(2).any(|two| two == b"--") {
+                true => rest.iter().position(|byte| *byte == b'\n').unwrap_or(rest.len()),
+                false => len,
+            };
+            hidden(value, start..start + len)
+        }
+    }
+}
+
+/// Unless there is nothing, or what stands there is a marker already.
+fn hidden(value: &[u8], range: Range<usize>) -> Option<Range<usize>> {
+    (!range.is_empty() && !value[range.clone()].starts_with(MARKER_START)).then_some(range)
+}
+
+/// As far as a name is looked for.
+const NAME_MAX: usize = 64;
+
+/// White space between name and value.
+const GAP_MAX: usize = 64;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::policy::RedactPolicy;
+    use crate::redact::scan::Scanner;
+
+    fn masked(text: &str) -> String {
+        let policy = RedactPolicy::default();
+        Scanner::new(&policy).masked(&KeyRules::new(&policy), text, &mut Vec::new())
+    }
+
+    #[test]
+    fn a_value_beside_its_flag_is_hidden() {
+        for text in [
+            "run --password x--password swordfish",
+            "exec mysql --password swordfish -u root",
+            "run --api-key 'swordfish 7' now",
+        ] {
+            let masked = masked(text);
+            assert!(!masked.contains("fish"), "a value is left");
+            assert!(masked.contains("[redacted:keyed_secret]"), "{masked}");
+        }
+    }
+
+    #[test]
+    fn flags_that_name_no_secret_stay() {
+        for text in ["mytool --passive --pass --verbose --secrets-dir", "ls --color auto --sort size"] {
+            assert_eq!(masked(text), text);
+        }
+    }
+}

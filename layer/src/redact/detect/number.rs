@@ -1,0 +1,360 @@
+//! Numbers with a check digit: payment cards, IBAN, the French NIR. A checksum alone is not enough for any.
+
+use std::ops::Range;
+
+use crate::redact::keys::KeyRules;
+
+/// A payment card: issuer range, length of the brand, and the Luhn digit (ISO/IEC 7812-1).
+pub(super) fn card(_: &KeyRules, value: &[u8], at: usize) -> Option<Range<usize>> {
+    in_run(value, at, |digits, count| {
+        let len_fits = brand_lengths(digits).contains(&count);
+        (len_fits && luhn(digits)).then_some(())
+    })
+}
+
+/// A NIR with its key (INSEE): sex, year, month, department, commune, order, 97 - (n mod 97).
+pub(super) fn nir(_: &KeyRules, value: &[u8], at: usize) -> Option<Range<usize>> {
+    in_run(value, at, |digits, count| (count == 15 && is_nir(digits, 0)).then_some(()))
+}
+
+/// The same for the two departments of Corsica; `at` is at the `2A` or `2B` of columns 6 and 7.
+pub(super) fn nir_corsica(_: &KeyRules, value: &[u8], at: usize) -> Option<Range<usize>> {
+    let letter = *value.get(at + 1)?;
+    let mut digits = [0u8; 15];
+    let mut start = at;
+    for slot in (0..5).rev() {
+        start = start.checked_sub(1)?;
+        start = match &value[..=start] {
+            [.., b' ' | b'-' | b'.'] => start.checked_sub(1)?,
+            [.., 0xc2, 0xa0] => start.checked_sub(2)?,
+            _ => start,
+        };
+        digits[slot] = digit(value[start])?;
+    }
+    let mut end = at + 2;
+    for slot in digits.iter_mut().skip(7) {
+        end += separator(value, end).unwrap_or(0);
+        *slot = digit(*value.get(end)?)?;
+        end += 1;
+    }
+    let alone = start.checked_sub(1).is_none_or(|i| !value[i].is_ascii_alphanumeric())
+        && !value.get(end).is_some_and(u8::is_ascii_alphanumeric);
+    // For the key, 2A counts as 19 and 2B as 18.
+    (digits[5], digits[6]) = (1, if letter == b'A' { 9 } else { 8 });
+    (alone && is_nir(&digits, 0)).then_some(start..end)
+}
+
+/// An IBAN (ISO 13616): the length of its country and 97-10 check digits (ISO 7064).
+pub(super) fn iban(_: &KeyRules, value: &[u8], at: usize) -> Option<Range<usize>> {
+    let country = [value.get(at)?.to_ascii_uppercase(), value.get(at + 1)?.to_ascii_uppercase()];
+    // Two letters and two digits stand in every other UUID: most are no country at all.
+    let is_known = IBAN_COUNTRIES.get(usize::from(country[0].wrapping_sub(b'A')))?;
+    if is_known >> (country[1] & 31) & 1 == 0 {
+        return None;
+    }
+    let (_, length) = IBAN_LENGTHS.iter().find(|(code, _)| code.as_bytes() == country)?;
+    let mut text = [0u8; 34];
+    let mut count = 0;
+    let mut i = at;
+    let mut end = at;
+    while count < usize::from(*length) {
+        let byte = *value.get(i)?;
+        if byte.is_ascii_alphanumeric() {
+            text[count] = byte.to_ascii_uppercase();
+            count += 1;
+            i += 1;
+            end = i;
+        } else {
+            // One separator at a time, never after another.
+            let width = separator(value, i)?;
+            if end != i {
+                return None;
+            }
+            i += width;
+        }
+    }
+    if value.get(end).is_some_and(u8::is_ascii_alphanumeric) {
+        return None;
+    }
+    let text = &text[..count];
+    let mut remainder = 0u32;
+    for &byte in text[4..].iter().chain(&text[..4]) {
+        remainder = match byte {
+            b'0'..=b'9' => remainder * 10 + u32::from(byte - b'0'),
+            _ => remainder * 100 + u32::from(byte - b'A') + 10,
+        } % 97;
+    }
+    (remainder == 1).then_some(at..end)
+}
+
+/// The first number in the run of digits and separators around `at` that `accept` takes: it starts and ends
+/// between digits and others, its separators are single and all of a kind, its groups have two digits at least
+/// (save the NIR's first).
+fn in_run(value: &[u8], at: usize, accept: impl Fn(&[u8], usize) -> Option<()>) -> Option<Range<usize>> {
+    let mut start = at;
+    while let Some(&byte) = value.get(start) {
+        if !byte.is_ascii_digit() {
+            start += separator(value, start)?;
+            continue;
+        }
+        let fresh = start == 0 || !value[start - 1].is_ascii_digit();
+        if fresh
+            && !is_fraction(value, start)
+            && let Some(end) = number_end(value, start, &accept)
+        {
+            return Some(start..end);
+        }
+        start += value[start..].iter().take_while(|b| b.is_ascii_digit()).count();
+    }
+    None
+}
+
+fn number_end(value: &[u8], start: usize, accept: &impl Fn(&[u8], usize) -> Option<()>) -> Option<usize> {
+    let mut digits = [0u8; 19];
+    let mut count = 0;
+    let mut used: Option<&[u8]> = None;
+    let mut group = 0;
+    let mut i = start;
+    let mut found = None;
+    while let Some(&byte) = value.get(i) {
+        if let Some(digit) = digit(byte) {
+            *digits.get_mut(count)? = digit;
+            count += 1;
+            group += 1;
+            i += 1;
+            let ends = !value.get(i).is_some_and(u8::is_ascii_digit);
+            if ends
+                && count >= 13
+                && accept(&digits[..count], count).is_some()
+                && !is_in_hex(value, start, i, used.is_some())
+            {
+                found = Some(i);
+            }
+            if count == digits.len() {
+                return found;
+            }
+            continue;
+        }
+        let Some(width) = separator(value, i) else { return found };
+        let this = &value[i..i + width];
+        let first_of_nir = group == 1 && count == 1;
+        if used.is_some_and(|used| used != this) || (group < 2 && !first_of_nir) {
+            return found;
+        }
+        used = Some(this);
+        group = 0;
+        i += width;
+        if !value.get(i).is_some_and(u8::is_ascii_digit) {
+            return found;
+        }
+    }
+    found
+}
+
+/// Digits after `0.` are a float.
+fn is_fraction(value: &[u8], start: usize) -> bool {
+    start >= 2 && value[start - 1] == b'.' && value[start - 2].is_ascii_digit()
+}
+
+/// Whether the digits are a stretch of a UUID or of a digest: letters around them, all hexadecimal.
+fn is_in_hex(value: &[u8], start: usize, end: usize, grouped: bool) -> bool {
+    let is_hex = |b: &&u8| b.is_ascii_hexdigit() || **b == b'-';
+    let before = value[..start].iter().rev().take(64).take_while(is_hex);
+    let after = value[end..].iter().take(64).take_while(is_hex);
+    let (mut letters, mut len) = (0, end - start);
+    for byte in before.chain(after) {
+        letters += usize::from(byte.is_ascii_alphabetic());
+        len += 1;
+    }
+    let touches = start.checked_sub(1).is_some_and(|i| value[i].is_ascii_alphanumeric() || value[i] == b'-')
+        || value.get(end).is_some_and(|b| b.is_ascii_alphanumeric() || *b == b'-');
+    touches && letters > 0 && len >= if grouped { 20 } else { 32 }
+}
+
+/// The width of one separator at `at`.
+fn separator(value: &[u8], at: usize) -> Option<usize> {
+    match value.get(at..)? {
+        [b' ' | b'-' | b'.', ..] => Some(1),
+        [0xc2, 0xa0, ..] => Some(2),
+        _ => None,
+    }
+}
+
+fn digit(byte: u8) -> Option<u8> {
+    byte.is_ascii_digit().then(|| byte - b'0')
+}
+
+fn luhn(digits: &[u8]) -> bool {
+    let sum: u32 = digits
+        .iter()
+        .rev()
+        .enumerate()
+        .map(|(i, &d)| match (i % 2, d) {
+            (0, d) => u32::from(d),
+            (_, d) if d < 5 => u32::from(d) * 2,
+            (_, d) => u32::from(d) * 2 - 9,
+        })
+        .sum();
+    sum.is_multiple_of(10)
+}
+
+fn is_nir(digits: &[u8], from: usize) -> bool {
+    let Some(digits) = digits.get(from..from + 15) else { return false };
+    let number = |range: Range<usize>| digits[range].iter().fold(0u64, |n, d| n * 10 + u64::from(*d));
+    let month = number(3..5);
+    matches!(digits[0], 1 | 2)
+        && matches!(month, 1..=12 | 20..=42 | 50..=99)
+        && number(5..7) > 0
+        && number(13..15) == 97 - number(0..13) % 97
+}
+
+/// The lengths that the brand of this first digits issues; empty for no brand. Ranges as published by the
+/// brands and collected in ISO/IEC 7812 tables.
+fn brand_lengths(digits: &[u8]) -> &'static [usize] {
+    let prefix = digits.iter().take(6).fold(0u32, |n, d| n * 10 + u32::from(*d));
+    match prefix {
+        // Verve and RuPay before the wider ranges that hold them
+        506_099..=506_198 | 507_865..=507_964 | 650_002..=650_027 => &[16, 18, 19],
+        400_000..=499_999 => &[13, 16, 18, 19],                 // Visa
+        510_000..=559_999 | 222_100..=272_099 => &[16],         // Mastercard
+        340_000..=349_999 | 370_000..=379_999 => &[15],         // American Express
+        300_000..=305_999 | 309_500..=309_599 => &[14, 16, 19], // Diners Club
+        360_000..=369_999 | 380_000..=399_999 => &[14, 16, 19],
+        352_800..=358_999 => &[16, 17, 18, 19], // JCB
+        601_100..=601_199 | 644_000..=659_999 => &[16, 17, 18, 19], // Discover
+        620_000..=629_999 | 810_000..=819_999 => &[16, 17, 18, 19], // UnionPay, RuPay
+        220_000..=220_499 => &[16, 17, 18, 19], // Mir
+        979_200..=979_299 => &[16],             // Troy
+        508_000..=508_999 | 600_000..=600_999 | 820_000..=829_999 => &[16], // RuPay, and Maestro's 60
+        500_000..=509_999 | 560_000..=589_999 | 630_000..=639_999 | 670_000..=679_999 => {
+            &[13, 14, 15, 16, 17, 18, 19] // Maestro
+        }
+        _ => &[],
+    }
+}
+
+/// Second letters of the countries in [`IBAN_LENGTHS`], by the first: bit 1 is A.
+const IBAN_COUNTRIES: [u32; 26] = {
+    let mut countries = [0; 26];
+    let mut i = 0;
+    while i < IBAN_LENGTHS.len() {
+        let code = IBAN_LENGTHS[i].0.as_bytes();
+        countries[(code[0] - b'A') as usize] |= 1 << (code[1] & 31);
+        i += 1;
+    }
+    countries
+};
+
+/// Country and length, from the SWIFT IBAN registry.
+const IBAN_LENGTHS: &[(&str, u8)] = &[
+    ("AD", 24),
+    ("AE", 23),
+    ("AL", 28),
+    ("AT", 20),
+    ("AZ", 28),
+    ("BA", 20),
+    ("BE", 16),
+    ("BG", 22),
+    ("BH", 22),
+    ("BI", 27),
+    ("BR", 29),
+    ("BY", 28),
+    ("CH", 21),
+    ("CR", 22),
+    ("CY", 28),
+    ("CZ", 24),
+    ("DE", 22),
+    ("DJ", 27),
+    ("DK", 18),
+    ("DO", 28),
+    ("EE", 20),
+    ("EG", 29),
+    ("ES", 24),
+    ("FI", 18),
+    ("FK", 18),
+    ("FO", 18),
+    ("FR", 27),
+    ("GB", 22),
+    ("GE", 22),
+    ("GI", 23),
+    ("GL", 18),
+    ("GR", 27),
+    ("GT", 28),
+    ("HN", 28),
+    ("HR", 21),
+    ("HU", 28),
+    ("IE", 22),
+    ("IL", 23),
+    ("IQ", 23),
+    ("IS", 26),
+    ("IT", 27),
+    ("JO", 30),
+    ("KW", 30),
+    ("KZ", 20),
+    ("LB", 28),
+    ("LC", 32),
+    ("LI", 21),
+    ("LT", 20),
+    ("LU", 20),
+    ("LV", 21),
+    ("LY", 25),
+    ("MC", 27),
+    ("MD", 24),
+    ("ME", 22),
+    ("MK", 19),
+    ("MN", 20),
+    ("MR", 27),
+    ("MT", 31),
+    ("MU", 30),
+    ("NI", 28),
+    ("NL", 18),
+    ("NO", 15),
+    ("OM", 23),
+    ("PK", 24),
+    ("PL", 28),
+    ("PS", 29),
+    ("PT", 25),
+    ("QA", 29),
+    ("RO", 24),
+    ("RS", 22),
+    ("RU", 33),
+    ("SA", 24),
+    ("SC", 31),
+    ("SD", 18),
+    ("SE", 24),
+    ("SI", 19),
+    ("SK", 24),
+    ("SM", 27),
+    ("SO", 23),
+    ("ST", 25),
+    ("SV", 28),
+    ("TL", 23),
+    ("TN", 24),
+    ("TR", 26),
+    ("UA", 29),
+    ("VA", 22),
+    ("VG", 24),
+    ("XK", 20),
+    ("YE", 30),
+];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn hits_need_more_than_the_checksum() {
+        let card = |text: String| card(&KeyRules::new(&Default::default()), text.as_bytes(), 0);
+        let with_luhn = |head: &str| {
+            (0..10)
+                .map(|d| format!("{head}{d}"))
+                .find(|n| luhn(&n.bytes().map(|b| b - b'0').collect::<Vec<u8>>()))
+                .unwrap()
+        };
+        assert!(card(with_luhn("411111111111111")).is_some());
+        assert!(card(with_luhn("901111111111111")).is_none(), "no issuer");
+        assert!(card(with_luhn("41111111111111")).is_none(), "Visa has no 15 digits");
+        assert!(card(format!("{}1", &with_luhn("411111111111111")[..15])).is_some());
+        assert!(card("4111111111111112".into()).is_none(), "Luhn");
+    }
+}

@@ -1,0 +1,299 @@
+//! The filter: which positions deserve a detector's look, in blocks of 32 bytes without a branch.
+//!
+//! Stems are found by the method of Hyperscan's Teddy: for each of the first four bytes, a table by low and one by high
+//! nibble tells in which of sixteen buckets that byte may stand; a position is a candidate if one bucket survives all
+//! four. With some two hundred stems one byte in twenty of ordinary text passes that, so each survivor's first three bytes are
+//! looked up in a bit set before it becomes a candidate. The same two lookups classify digits, letters and the single characters that trigger a detector. The plain
+//! Rust twin does the same arithmetic a byte at a time, and is the definition.
+
+#[cfg(target_arch = "x86_64")]
+mod avx2;
+
+use std::ops::Range;
+
+use super::stems::{Stem, swap_case};
+use crate::record::escape;
+use crate::values::SEPARATOR;
+
+/// Lookup tables by nibble.
+#[derive(Debug)]
+pub(super) struct Tables {
+    /// Bits are buckets.
+    stem: [StemTables; SETS],
+    /// Bits are classes.
+    class: [[u8; 16]; 2],
+    /// Which three bytes begin a stem, by [`slot`].
+    first_three: Box<[u64; SLOTS / 64]>,
+    #[cfg(target_arch = "x86_64")]
+    avx2: bool,
+}
+
+/// Four positions of a stem, each by low and by high nibble.
+type StemTables = [[[u8; 16]; 2]; 4];
+
+/// Of eight buckets each. With one set, a quarter of ordinary prose would need the second look.
+const SETS: usize = 2;
+
+const BLOCK: usize = 32;
+
+const DIGIT: u8 = 1;
+/// What may stand between the digits of a card number: space, dash, dot.
+const GAP: u8 = 2;
+/// No-break space is C2 A0 in UTF-8; a few other bytes share its nibbles, which costs a look and no more.
+const WIDE_GAP: u8 = 4;
+/// `@`, `:` and `=`.
+const SIGN: u8 = 8;
+const SIGN_AT: u8 = 16;
+/// Letters take two classes: the nibbles of the first fifteen and of the last eleven do not multiply out.
+const LETTER: u8 = 32 | 64;
+
+/// A candidate with this bit is a run of digits rather than a start.
+const DIGITS: u32 = 1 << 31;
+
+/// Digits a card number has at least.
+pub(super) const RUN: usize = 13;
+
+impl Tables {
+    pub(super) fn new(stems: &[Stem]) -> Tables {
+        let mut tables = Tables {
+            stem: [[[[0; 16]; 2]; 4]; SETS],
+            class: [[0; 16]; 2],
+            first_three: Box::new([0; SLOTS / 64]),
+            #[cfg(target_arch = "x86_64")]
+            avx2: std::arch::is_x86_feature_detected!("avx2"),
+        };
+        let classes: [(u8, &[u8], &[u8]); 7] = [
+            (DIGIT, &[3], &[0, 1, 2, 3, 4, 5, 6, 7, 8, 9]),
+            (GAP, &[2], &[0x0, 0xd, 0xe]),
+            (WIDE_GAP, &[0xc, 0xa], &[0x2, 0x0]),
+            (SIGN, &[3], &[0xa, 0xd]),
+            (SIGN_AT, &[4], &[0]),
+            (32, &[4, 6], &[1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15]),
+            (64, &[5, 7], &[0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10]),
+        ];
+        for (bit, high, low) in classes {
+            low.iter().for_each(|nibble| tables.class[0][usize::from(*nibble)] |= bit);
+            high.iter().for_each(|nibble| tables.class[1][usize::from(*nibble)] |= bit);
+        }
+        let mut sorted: Vec<&Stem> = stems.iter().collect();
+        sorted.sort_by_key(|stem| stem.text);
+        for stem in sorted {
+            for three in stem.first_three() {
+                let slot = slot(three);
+                tables.first_three[slot / 64] |= 1 << (slot % 64);
+            }
+            let buckets = (0..SETS).flat_map(|set| (0..8).map(move |bit| (set, 1 << bit)));
+            let best = buckets.min_by_key(|(set, bucket)| with(&tables.stem[*set], stem, *bucket).1);
+            let (set, bucket) = best.unwrap_or((0, 1));
+            tables.stem[set] = with(&tables.stem[set], stem, bucket).0;
+        }
+        tables
+    }
+
+    /// The same, by the plain twin.
+    #[cfg(test)]
+    pub(super) fn without_vectors(&self) -> Tables {
+        Tables {
+            stem: self.stem,
+            class: self.class,
+            first_three: self.first_three.clone(),
+            #[cfg(target_arch = "x86_64")]
+            avx2: false,
+        }
+    }
+
+    /// Adds every candidate's position to `to`, in order; answers whether all bytes may be written as they are.
+    #[inline]
+    pub(super) fn candidates(&self, bytes: &mut Vec<u8>, to: &mut Vec<u32>) -> bool {
+        let len = bytes.len();
+        let blocks = len.div_ceil(BLOCK);
+        // The last block and the three bytes behind it are read whole.
+        bytes.resize((blocks + 1) * BLOCK, SEPARATOR);
+        let plain = self.padded(bytes, blocks, to);
+        bytes.truncate(len);
+        plain
+    }
+
+    #[inline]
+    fn padded(&self, bytes: &[u8], blocks: usize, to: &mut Vec<u32>) -> bool {
+        #[cfg(target_arch = "x86_64")]
+        if self.avx2 {
+            return avx2::padded(self, bytes, blocks, to);
+        }
+        self.padded_plainly(bytes, blocks, to)
+    }
+
+    fn padded_plainly(&self, bytes: &[u8], blocks: usize, to: &mut Vec<u32>) -> bool {
+        let mut window = Window::default();
+        let mut plain = true;
+        for block in 0..blocks {
+            let mut masks = Masks::default();
+            for bit in 0..BLOCK {
+                let at = block * BLOCK + bit;
+                let byte = bytes[at];
+                let class = self.class[0][usize::from(byte & 15)] & self.class[1][usize::from(byte >> 4)];
+                let begins = |tables: &StemTables| {
+                    let buckets = tables.iter().zip(&bytes[at..]).map(|([low, high], byte)| {
+                        low[usize::from(byte & 15)] & high[usize::from(byte >> 4)]
+                    });
+                    buckets.fold(u8::MAX, |all, each| all & each) != 0
+                };
+                masks.stem |= u32::from(self.stem.iter().any(begins)) << bit;
+                masks.sign |= u32::from(class & (SIGN | SIGN_AT) != 0) << bit;
+                masks.digit |= u32::from(class & DIGIT != 0) << bit;
+                masks.run |= u32::from(class & (DIGIT | GAP | WIDE_GAP) != 0) << bit;
+                masks.letter |= u32::from(class & LETTER != 0) << bit;
+                plain &= escape::is_plain(byte);
+            }
+            masks.stem = self.begin_a_stem(masks.stem, &bytes[block * BLOCK..]);
+            window.push(masks, block, to);
+        }
+        window.push(Masks::default(), blocks, to);
+        plain
+    }
+
+    /// Those of a block's positions whose first three bytes may begin a stem.
+    #[inline]
+    fn begin_a_stem(&self, survivors: u32, bytes: &[u8]) -> u32 {
+        let block: &[u8; BLOCK + 4] = bytes.first_chunk().expect("the buffer is padded by a whole block");
+        let mut left = survivors;
+        let mut stems = 0;
+        while left != 0 {
+            let bit = left.trailing_zeros() as usize;
+            left &= left - 1;
+            let slot = slot([block[bit], block[bit + 1], block[bit + 2]]);
+            stems |= (((self.first_three[slot / 64] >> (slot % 64)) & 1) as u32) << bit;
+        }
+        stems
+    }
+}
+
+/// The tables with one more stem in a bucket, and by how much the bucket then lets more through.
+fn with(before: &StemTables, stem: &Stem, bucket: u8) -> (StemTables, u64) {
+    let mut tables = *before;
+    for (position, [low, high]) in tables.iter_mut().enumerate() {
+        match stem.text.get(position) {
+            Some(byte) => {
+                let other = if stem.ignore_case { swap_case(*byte) } else { *byte };
+                for byte in [*byte, other] {
+                    low[usize::from(byte & 15)] |= bucket;
+                    high[usize::from(byte >> 4)] |= bucket;
+                }
+            }
+            None => low.iter_mut().chain(high).for_each(|entry| *entry |= bucket),
+        }
+    }
+    let passing = |tables: &StemTables| -> u64 {
+        let count = |table: &[u8; 16]| table.iter().filter(|entry| **entry & bucket != 0).count() as u64;
+        tables.iter().map(|[low, high]| count(low) * count(high)).product()
+    };
+    (tables, passing(&tables) - passing(before))
+}
+
+/// Bits in the set of first three bytes: 4 KiB, and one in a hundred taken.
+const SLOTS: usize = 1 << 15;
+
+/// Fibonacci hashing (Knuth, volume 3, section 6.4).
+#[inline]
+fn slot(three: [u8; 3]) -> usize {
+    let bytes = u32::from_le_bytes([three[0], three[1], three[2], 0]);
+    (bytes.wrapping_mul(0x9e37_79b1) >> 17) as usize
+}
+
+/// What a block's 32 positions are.
+#[derive(Clone, Copy, Default)]
+struct Masks {
+    stem: u32,
+    sign: u32,
+    digit: u32,
+    run: u32,
+    letter: u32,
+}
+
+/// The block before the newest, since runs and country codes cross from one into the next.
+#[derive(Default)]
+struct Window {
+    before: Masks,
+    /// The character before the window was a letter or digit.
+    word: u64,
+}
+
+impl Window {
+    /// Tells of the candidates that start in the block before this one.
+    #[inline]
+    fn push(&mut self, now: Masks, block: usize, to: &mut Vec<u32>) {
+        // Without a digit there is neither a run nor a country code.
+        if (self.before.stem | self.before.sign | self.before.digit | now.digit) != 0 {
+            self.tell(now, block, to);
+        }
+        self.word = u64::from((self.before.letter | self.before.digit) >> (BLOCK - 1));
+        self.before = now;
+    }
+
+    fn tell(&self, now: Masks, block: usize, to: &mut Vec<u32>) {
+        let join = |low: u32, high: u32| u64::from(low) | u64::from(high) << BLOCK;
+        let run = join(self.before.run, now.run);
+        let digit = join(self.before.digit, now.digit);
+        let letter = join(self.before.letter, now.letter);
+        let runs = run & run >> 1;
+        let runs = runs & runs >> 2;
+        let runs = runs & runs >> 4;
+        let runs = (runs & runs >> 5) as u32;
+        let word = ((letter | digit) << 1) | self.word;
+        let country = (letter & letter >> 1 & digit >> 2 & digit >> 3 & !word) as u32;
+        let mut starts = self.before.stem | self.before.sign | country;
+        if (starts | runs) != 0 && block > 0 {
+            let base = ((block - 1) * BLOCK) as u32;
+            if runs != 0 {
+                // One mark for each run that begins here; its bounds are found when it is looked at.
+                let mut firsts = runs & !(runs << 1);
+                while firsts != 0 {
+                    let at = firsts.trailing_zeros();
+                    let below = starts & ((1u64 << at) - 1) as u32;
+                    push_all(below, base, to);
+                    starts &= !below;
+                    to.push((base + at) | DIGITS);
+                    firsts &= firsts - 1;
+                }
+            }
+            push_all(starts, base, to);
+        }
+    }
+}
+
+fn push_all(mut starts: u32, base: u32, to: &mut Vec<u32>) {
+    while starts != 0 {
+        to.push(base + starts.trailing_zeros());
+        starts &= starts - 1;
+    }
+}
+
+/// A candidate's position, and whether it lies in a run of digits.
+pub(super) fn unpack(candidate: u32) -> (usize, bool) {
+    ((candidate & !DIGITS) as usize, candidate & DIGITS != 0)
+}
+
+/// The whole run around `at`, within one value, from its first digit on.
+pub(super) fn digit_run(bytes: &[u8], at: usize, value: Range<usize>) -> Range<usize> {
+    let in_run = |byte: &u8| byte.is_ascii_digit() || matches!(byte, b' ' | b'-' | b'.' | 0xc2 | 0xa0);
+    let at = at.max(value.start);
+    let start = value.start + bytes[value.start..at].iter().rposition(|b| !in_run(b)).map_or(0, |p| p + 1);
+    let end = bytes[at..value.end].iter().position(|b| !in_run(b)).map_or(value.end, |p| at + p);
+    let skip = bytes[start..end].iter().position(u8::is_ascii_digit).unwrap_or(end - start);
+    start + skip..end
+}
+
+pub(super) fn count_digits(bytes: &[u8]) -> usize {
+    bytes.iter().filter(|byte| byte.is_ascii_digit()).count()
+}
+
+pub(super) fn is_country_code(value: &[u8], at: usize) -> bool {
+    let is = |offset: usize, test: fn(&u8) -> bool| value.get(at + offset).is_some_and(test);
+    is(0, u8::is_ascii_alphabetic)
+        && is(1, u8::is_ascii_alphabetic)
+        && is(2, u8::is_ascii_digit)
+        && is(3, u8::is_ascii_digit)
+        && (at == 0 || !value[at - 1].is_ascii_alphanumeric())
+}
+
+const _: () = assert!(RUN == 1 + 1 + 2 + 4 + 5, "the shifts in `Window::push` add up to a run of 13");
