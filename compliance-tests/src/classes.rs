@@ -1,0 +1,242 @@
+//! The ways in which a secret reaches a log, and which of them are covered.
+
+use std::fmt::Write as _;
+
+use dihya::inspect;
+
+/// One way.
+#[derive(Clone, Copy, Debug)]
+#[non_exhaustive]
+pub struct Class {
+    /// From 1 on, the same in every version.
+    pub number: u8,
+    /// What it is called.
+    pub name: &'static str,
+    /// How far it is covered.
+    pub state: State,
+    /// One sentence: what is covered, or what closes it until it is.
+    pub note: &'static str,
+}
+
+/// How far a class is covered.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum State {
+    /// Redacted on every channel, tested with every detector.
+    Covered,
+    /// Not yet: for now a `strict` channel stops it.
+    Later,
+    /// Content cannot show it: a `strict` channel stops it, and nothing else will.
+    StrictOnly,
+}
+
+impl State {
+    fn words(self) -> &'static str {
+        match self {
+            State::Covered => "covered",
+            State::Later => "`strict` channels only, for now",
+            State::StrictOnly => "`strict` channels only",
+        }
+    }
+}
+
+const fn class(number: u8, name: &'static str, state: State, note: &'static str) -> Class {
+    Class { number, name, state, note }
+}
+
+use State::{Covered, Later, StrictOnly};
+
+/// All classes, by number.
+pub static CLASSES: [Class; 38] = [
+    class(1, "a field", Covered, "By its name, whatever the value is, or by the form of the value."),
+    class(
+        2,
+        "spellings of a name",
+        Covered,
+        "Case, camel, kebab, dotted, prefixed, plural, with a number behind it.",
+    ),
+    class(3, "the message", Covered, "By the form of the value, wherever in the text it stands."),
+    class(4, "key and value in prose", Covered, "`password=…`, `token: …`, quoted or not."),
+    class(5, "JSON as a value", Covered, "By the key in the JSON, or by the form of the value."),
+    class(
+        6,
+        "JSON within JSON",
+        Covered,
+        "Escaped quotes are understood beside a known key, to three levels at least.",
+    ),
+    class(7, "a struct in `{:?}`", Covered, "By the name of its field, or by the form of the value."),
+    class(8, "a struct in `{:#?}`", Covered, "The same over several lines."),
+    class(
+        9,
+        "tuples, enums, options",
+        Covered,
+        "`Some(\"…\")` beside a known name, or the form of the value anywhere. Not a variant that is itself the name, `Token(\"…\")`.",
+    ),
+    class(
+        10,
+        "a map of headers",
+        Covered,
+        "`name: value` by the header's name, or by the form of its value. Not a list of pairs, `(\"name\", \"value\")`.",
+    ),
+    class(
+        11,
+        "user and password in a URL",
+        Covered,
+        "Everything between `://` and `@` that holds a colon, up to a quote or a blank.",
+    ),
+    class(12, "a query parameter", Covered, "By its name, or by the form of the value."),
+    class(13, "a fragment of a URL", Covered, "Parameters in it by name, anything by its form."),
+    class(14, "percent-encoding", Later, "Needs decoding before the scan, twice."),
+    class(15, "base64", Later, "Only that of a JWT and of a private key is known; the rest needs decoding."),
+    class(16, "Basic authentication", Covered, "`Basic` and base64 of a user, a colon and a password."),
+    class(17, "hexadecimal", Later, "Needs decoding before the scan."),
+    class(18, "escapes and entities", Later, "`\\u0041`, `\\x41`, `&#65;`: needs decoding before the scan."),
+    class(19, "a list of bytes", Later, "The `Debug` of a `Vec<u8>`: needs decoding before the scan."),
+    class(20, "causes of an error", Covered, "The whole chain of `source()`, as `Display` and as `Debug`."),
+    class(
+        21,
+        "a panic",
+        Covered,
+        "On stderr and in the record of it; a panic while a value is formatted shows nothing.",
+    ),
+    class(22, "names of spans, targets", Covered, "They are scanned like values."),
+    class(23, "a span's field", Covered, "When the span is made."),
+    class(
+        24,
+        "a span's field, late",
+        Covered,
+        "Recorded after the span was made; it replaces what was there.",
+    ),
+    class(
+        25,
+        "a span above",
+        Covered,
+        "What an outer or an explicit parent holds, in the records of its children.",
+    ),
+    class(26, "a field's own name", Covered, "Names are scanned once per place in the code."),
+    class(
+        27,
+        "split over two fields",
+        StrictOnly,
+        "Neither half has a form or a name: only a list of allowed fields helps.",
+    ),
+    class(28, "across block edges", Covered, "At every distance from the edges of what is scanned at once."),
+    class(
+        29,
+        "cut by a maximum length",
+        Covered,
+        "Redacted before it is cut; what is too long to examine is left out whole.",
+    ),
+    class(
+        30,
+        "a private key over several lines",
+        Covered,
+        "With LF, CRLF or a literal `\\n` between its lines, and cut short.",
+    ),
+    class(
+        31,
+        "invisible characters",
+        Later,
+        "In names they are ignored; inside a value they need normalising before the scan.",
+    ),
+    class(
+        32,
+        "look-alike and wide characters",
+        Later,
+        "In names they are folded; inside a value they need normalising before the scan.",
+    ),
+    class(
+        33,
+        "control characters",
+        Covered,
+        "Around a secret; within one, it needs normalising before the scan.",
+    ),
+    class(34, "numbers", Covered, "A card number as any integer or float that holds it."),
+    class(35, "grouped digits", Covered, "Card, NIR and IBAN with spaces, dashes, dots or no-break spaces."),
+    class(36, "next to something else", Covered, "Two secrets in a row, in brackets, in quotes, in a list."),
+    class(
+        37,
+        "connection strings",
+        Covered,
+        "URLs, libpq, ADO, JDBC, `.env`, long flags and `-u user:pass`. Not `-pSECRET`, nor a list of arguments in `Debug`.",
+    ),
+    class(
+        38,
+        "what breaks a formatter",
+        Covered,
+        "`log` records, bytes that are no text, huge values, a `Debug` that logs or panics.",
+    ),
+];
+
+/// The table of detectors and that of classes, as `docs/redaction.md` has them.
+pub fn document() -> String {
+    let mut text = String::from(TOP);
+    text.push_str("| detector | where its form is described | can be switched off |\n|---|---|---|\n");
+    let mut rows: Vec<(&str, Vec<&str>, bool)> = Vec::new();
+    for detector in inspect::detectors() {
+        match rows.iter_mut().find(|(name, ..)| *name == detector.name) {
+            Some((_, sources, _)) if sources.contains(&detector.source) => {}
+            Some((_, sources, _)) => sources.push(detector.source),
+            None => rows.push((detector.name, vec![detector.source], detector.optional)),
+        }
+    }
+    for (name, sources, optional) in rows {
+        let off = if optional { "yes" } else { "no" };
+        // A Vec or String takes everything.
+        let _ = writeln!(text, "| `{name}` | {} | {off} |", sources.join("; "));
+    }
+    text.push_str(MIDDLE);
+    text.push_str("| | how a secret arrives | state | |\n|---|---|---|---|\n");
+    for class in &CLASSES {
+        let _ = writeln!(
+            text,
+            "| {} | {} | {} | {} |",
+            class.number,
+            class.name,
+            class.state.words(),
+            class.note
+        );
+    }
+    text
+}
+
+const TOP: &str = "\
+# What is redacted
+
+A field is masked by its name, decided once per place in the code, or by what its value looks like, found by one scan
+of all values of an event. What is masked becomes `[redacted:<reason>]`: the reason is the name of a detector below, or
+`key_authentication`, `key_payment`, `key_identity`, `key_health` or `key_custom` for a name, `strict` for a field that a
+strict channel does not declare, and `overrun`, `panic` or `unformattable` for a value that could not be examined. The
+marker never tells how long the value was.
+
+This page is written by a test of `dihya-compliance`; `DIHYA_UPDATE_DOCS=1 cargo test -p dihya-compliance --test docs`
+writes it anew.
+
+## Detectors
+
+\"Recalled\" says that the form was written down from experience, not from a document.
+
+";
+
+const MIDDLE: &str = "
+## Ways in
+
+Each covered way is tested with every detector, from random seeds, in every output: files, mirror, metrics, error
+texts, stderr. What is not covered is stopped by a `strict` channel in any field that it does not declare; that is tested too.
+A message and the fields that are declared or have a place of their own (`user_id`, `outcome`, ...) are scanned there as
+elsewhere, and no more.
+
+";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn classes_are_numbered_in_order_and_each_has_its_sentence() {
+        for (index, class) in CLASSES.iter().enumerate() {
+            assert_eq!(usize::from(class.number), index + 1);
+            assert!(class.note.ends_with('.') && !class.name.contains('|') && !class.note.contains('|'));
+        }
+    }
+}

@@ -1,0 +1,237 @@
+//! Laws of redaction, seen from outside.
+
+#![allow(clippy::unwrap_used, reason = "a test fails by it; what is unwrapped shows no secret")]
+
+use dihya::inspect::{detect, detectors};
+use dihya::{Channel, Policy, Record, Sector};
+use dihya_compliance::{Canary, Seed, World, leaks};
+use proptest::prelude::*;
+use proptest::test_runner::{Config, TestRunner};
+use serde_json::Value;
+
+fn world() -> World {
+    World::new(Policy::sector(Sector::Generic))
+}
+
+/// The message and the value of `note` of each record.
+fn texts(records: &[String]) -> Vec<String> {
+    let mut texts = Vec::new();
+    for record in records {
+        let record: Value = serde_json::from_str(record).unwrap();
+        for value in [&record["message"], &record["attributes"]["note"]] {
+            texts.extend(value.as_str().map(str::to_owned));
+        }
+    }
+    texts
+}
+
+fn log(lines: &[String]) -> Vec<String> {
+    let captured = world().run(|_| {
+        for line in lines {
+            tracing::error!(note = line.as_str(), "{line}");
+        }
+    });
+    texts(&captured.records())
+}
+
+/// Secrets of all kinds as services log them: between words, in quotes and brackets, beside names, in JSON.
+fn sane_line(seed: &mut Seed) -> String {
+    const WORDS: &[&str] =
+        &["served", "room 7", "n=5", "state: open,", "took 3 ms;", "(ok)", "[1, 2]", "Some(3)", "é"];
+    let known: Vec<_> = detectors().collect();
+    let pieces = (0..1 + seed.below(6)).map(|_| {
+        let secret = Canary::of(seed.clone().pick(&known), seed).text().to_owned();
+        let plain = Canary::plain(seed).text().to_owned();
+        match seed.below(10) {
+            0 => secret,
+            1 => format!("({secret})"),
+            2 => format!("\"{secret}\","),
+            3 => format!("note={secret}"),
+            4 => format!("password={plain}"),
+            5 => format!("{{\"user\":\"bob\",\"password\":\"{plain}\",\"n\":1}}"),
+            6 => format!("https://bob:{plain}@host/x?access_token={plain}&y=1"),
+            7 => format!("Login {{ user: \"bob\", password: \"{plain}\", n: 1 }}"),
+            _ => (*seed.pick(WORDS)).to_owned(),
+        }
+    });
+    pieces.collect::<Vec<_>>().join(" ")
+}
+
+/// Secrets of all kinds between words, quotes, brackets and halves of things.
+fn line(seed: &mut Seed) -> String {
+    const PIECES: &[&str] = &[
+        " ",
+        " ",
+        "\"",
+        "'",
+        "=",
+        ": ",
+        "{",
+        "}",
+        "[",
+        "]",
+        "(",
+        ")",
+        ",",
+        "\\",
+        "\\\"",
+        "\n",
+        "é",
+        "日本",
+        "\u{a0}",
+        "password",
+        "token",
+        "Bearer ",
+        "Authorization: ",
+        "cookie: ",
+        "://",
+        "@",
+        "Some(",
+        "&",
+        "?",
+        ";",
+        "-u ",
+        "served",
+        "id",
+        "4111",
+        "[redacted:",
+        "]",
+        "card",
+        "eyJ",
+        "-----BEGIN ",
+        "mot de passe",
+        "|",
+        "\u{200b}",
+    ];
+    let known: Vec<_> = detectors().collect();
+    (0..1 + seed.below(12))
+        .map(|_| match seed.below(5) {
+            0 => Canary::of(seed.clone().pick(&known), seed).text().to_owned(),
+            1 => Canary::plain(seed).text()[..4 + seed.below(8)].to_owned(),
+            _ => (*seed.pick(PIECES)).to_owned(),
+        })
+        .collect()
+}
+
+fn for_seeds(default: u32, law: impl Fn(u64) -> Result<(), String>) {
+    let config = Config {
+        cases: leaks::cases(default),
+        failure_persistence: None,
+        max_shrink_iters: 0,
+        ..Config::default()
+    };
+    let outcome = TestRunner::new(config).run(&any::<u64>(), |seed| {
+        law(seed).map_err(|what| TestCaseError::fail(format!("{what}, seed {seed}")))
+    });
+    outcome.unwrap_or_else(|error| panic!("{error}"));
+}
+
+#[test]
+fn redacting_twice_equals_once() {
+    for_seeds(64, |seed| {
+        let mut random = Seed::new(seed);
+        let lines: Vec<String> = (0..40).map(|_| sane_line(&mut random)).collect();
+        let once = log(&lines);
+        assert_eq!(once.len(), 80);
+        // Each was logged twice, as message and as field.
+        let again: Vec<String> = once.iter().step_by(2).cloned().collect();
+        let twice = log(&again);
+        match (0..80).find(|i| once[*i] != twice[*i]) {
+            None => Ok(()),
+            Some(at) => Err(format!("line {} changes when redacted again", at / 2)),
+        }
+    });
+}
+
+#[test]
+fn no_detector_finds_anything_in_what_is_written() {
+    for_seeds(64, |seed| {
+        let mut random = Seed::new(seed);
+        let lines: Vec<String> = (0..40).map(|_| sane_line(&mut random)).collect();
+        let found = log(&lines).iter().enumerate().find_map(|(i, text)| {
+            // A marker beside a key is a value like any other: hiding it again shows no more.
+            let mut found =
+                detect(text).into_iter().filter(|found| !text[found.range.clone()].contains("[redacted"));
+            found.next().map(|found| format!("{} finds something in line {}", found.label, i / 2))
+        });
+        found.map_or(Ok(()), Err)
+    });
+}
+
+#[test]
+fn a_message_and_a_field_are_redacted_alike() {
+    for_seeds(16, |seed| {
+        let mut random = Seed::new(seed);
+        let lines: Vec<String> = (0..40).map(|_| line(&mut random)).collect();
+        let texts = log(&lines);
+        let differs = texts.chunks(2).position(|pair| pair[0] != pair[1]);
+        differs.map_or(Ok(()), |at| Err(format!("line {at} differs")))
+    });
+}
+
+#[test]
+fn every_record_is_one_line_of_json_whatever_is_logged() {
+    for_seeds(16, |seed| {
+        let mut random = Seed::new(seed);
+        let lines: Vec<String> = (0..40).map(|_| line(&mut random)).collect();
+        let captured = world().run(|scene| {
+            for line in &lines {
+                tracing::error!(note = line.as_str(), more = ?line, "{line}");
+                scene
+                    .handle
+                    .record(Record::new(Channel::API, "e").message(line).field("note", line))
+                    .unwrap();
+            }
+        });
+        let records = captured.records();
+        let read = records.iter().filter(|record| serde_json::from_str::<Value>(record).is_ok()).count();
+        if read == 80 && records.len() == 80 {
+            Ok(())
+        } else {
+            Err(format!("{read} of 80 records can be read"))
+        }
+    });
+}
+
+#[test]
+fn ordinary_lines_go_through_unchanged() {
+    let lines: Vec<String> = include_str!("ordinary.txt").lines().map(str::to_owned).collect();
+    assert!(lines.len() >= 60);
+    let texts = log(&lines);
+    for (i, line) in lines.iter().enumerate() {
+        assert_eq!(&texts[2 * i], line, "line {} of ordinary.txt as a message", i + 1);
+        assert_eq!(&texts[2 * i + 1], line, "line {} of ordinary.txt as a field", i + 1);
+    }
+}
+
+#[test]
+fn ordinary_fields_of_every_type_go_through_unchanged() {
+    let captured = world().run(|_| {
+        tracing::error!(
+            status = 200u64,
+            latency_us = 1834i64,
+            ratio = 0.75,
+            ok = true,
+            big = u128::MAX,
+            tokens_used = 120u64,
+            uuid = "0197a1c2-7a31-7c4e-9a51-5b1c8a0c5d11",
+            sha = "9fceb02d0ae598e95dc970b74767f19372d61af8",
+            started = "2026-03-01T09:12:33.123456Z",
+            unix_micros = 1_772_356_353_123_456u64,
+            version = "1.4.2-rc.1+b5",
+            route = "/patients/{id}",
+            author = "Ada",
+            count = -3i64,
+            "served"
+        );
+    });
+    let record: Value = serde_json::from_str(&captured.records()[0]).unwrap();
+    let expected = serde_json::json!({
+        "status": 200, "latency_us": 1834, "ratio": 0.75, "ok": true, "big": u128::MAX.to_string(), "tokens_used": 120,
+        "uuid": "0197a1c2-7a31-7c4e-9a51-5b1c8a0c5d11", "sha": "9fceb02d0ae598e95dc970b74767f19372d61af8",
+        "started": "2026-03-01T09:12:33.123456Z", "unix_micros": 1_772_356_353_123_456u64, "version": "1.4.2-rc.1+b5",
+        "route": "/patients/{id}", "author": "Ada", "count": -3,
+    });
+    assert_eq!(record["attributes"], expected);
+    assert_eq!(record.get("redactions"), None);
+}
