@@ -1,0 +1,75 @@
+//! `dihya`: the command line. A thin face over the library, which does the work and finds the words; here are only
+//! arguments, files and exit codes.
+
+mod policy;
+
+use std::io::{self, Write as _};
+use std::process::ExitCode;
+
+use clap::{CommandFactory as _, Parser, Subcommand};
+use clap_complete::Shell;
+
+/// Audit-grade logging for Rust services: check and show the policy of a service.
+///
+/// Exit codes: 0 it is fine, 1 it is not, 2 the command was not understood.
+#[derive(Parser)]
+#[command(name = "dihya", version, arg_required_else_help = true)]
+struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Work on a policy: the file that says what is recorded, what is hidden, how long it is kept
+    #[command(subcommand, arg_required_else_help = true)]
+    Policy(policy::Command),
+    /// Print a completion script, to be put where the shell looks for it
+    ///
+    /// For bash: dihya completions bash > ~/.local/share/bash-completion/completions/dihya
+    Completions {
+        /// The shell to complete for
+        shell: Shell,
+    },
+}
+
+/// What a command has to say, and whether it went well.
+struct Answer {
+    out: Vec<u8>,
+    err: String,
+    fine: bool,
+}
+
+impl Answer {
+    fn fine(out: impl Into<Vec<u8>>) -> Answer {
+        Answer { out: out.into(), err: String::new(), fine: true }
+    }
+
+    fn wrong(err: impl Into<String>) -> Answer {
+        Answer { out: Vec::new(), err: err.into(), fine: false }
+    }
+}
+
+fn main() -> ExitCode {
+    let answer = match Arguments::parse().command {
+        Command::Policy(command) => command.run(),
+        Command::Completions { shell } => {
+            let mut script = Vec::new();
+            clap_complete::generate(shell, &mut Arguments::command(), "dihya", &mut script);
+            Answer::fine(script)
+        }
+    };
+    // stderr may be closed too, and then there is nobody left to tell.
+    let _ = io::stderr().write_all(answer.err.as_bytes());
+    let mut stdout = io::stdout().lock();
+    match stdout.write_all(&answer.out).and_then(|()| stdout.flush()) {
+        Ok(()) => {}
+        // `dihya policy show | head` is not an error.
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => {}
+        Err(error) => {
+            let _ = writeln!(io::stderr(), "error: cannot write to standard output: {error}");
+            return ExitCode::FAILURE;
+        }
+    }
+    if answer.fine { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}

@@ -1,0 +1,131 @@
+//! `dihya policy ..`
+
+use std::fs::OpenOptions;
+use std::io::{self, Write as _};
+use std::path::{Path, PathBuf};
+
+use clap::Subcommand;
+use dihya::{Policy, PolicyError, Sector};
+
+use crate::Answer;
+
+#[derive(Subcommand)]
+pub(crate) enum Command {
+    /// Check a policy file; every error is shown with its line
+    Check {
+        /// The policy file
+        #[arg(default_value = DEFAULT_FILE)]
+        file: PathBuf,
+    },
+    /// Print the policy in force: every value, and where it comes from
+    ///
+    /// A value comes from the file (with its line), from the sector's defaults (with the source, marked V: read in
+    /// the source's own text, S: from a secondary source, M: from memory, C: our convention), or is built in (with
+    /// the reason). The output is itself a policy file.
+    Show {
+        /// The policy file
+        #[arg(default_value = DEFAULT_FILE, conflicts_with = "sector")]
+        file: PathBuf,
+        /// Show the defaults of a sector instead of a file
+        #[arg(long, value_name = "SECTOR", value_parser = sector_parser())]
+        sector: Option<String>,
+        /// As JSON, for programs
+        #[arg(long, conflicts_with = "toml")]
+        json: bool,
+        /// As a plain policy file, without comments
+        #[arg(long)]
+        toml: bool,
+    },
+    /// Print the JSON Schema of the policy file, for editors
+    ///
+    /// An editor with a TOML language server takes it from a first line `#:schema ./policy.schema.json`.
+    Schema,
+    /// Write a commented policy file to start from
+    Init {
+        /// The file to write, which must not exist; `-` is standard output
+        #[arg(default_value = DEFAULT_FILE)]
+        file: PathBuf,
+        /// The sector whose defaults apply
+        #[arg(long, value_name = "SECTOR", default_value = "generic", value_parser = sector_parser())]
+        sector: String,
+    },
+}
+
+const DEFAULT_FILE: &str = "dihya.toml";
+
+impl Command {
+    pub(crate) fn run(self) -> Answer {
+        match self {
+            Command::Check { file } => check(&file),
+            Command::Show { file, sector, json, toml } => show(&file, sector.as_deref(), json, toml),
+            Command::Schema => Answer::fine(Policy::json_schema()),
+            Command::Init { file, sector } => init(&file, parse_sector(&sector)),
+        }
+    }
+}
+
+fn check(file: &Path) -> Answer {
+    let policy = match Policy::load(file) {
+        Ok(policy) => policy,
+        Err(error) => return Answer::wrong(told(&error)),
+    };
+    let name = file.display();
+    let mut out = format!("{name} is fine\n");
+    for remark in policy.advice() {
+        out.push_str(&format!("note: {remark}\n"));
+    }
+    out.push_str(&format!("`dihya policy show {name}` prints every value and where it comes from\n"));
+    Answer::fine(out)
+}
+
+fn show(file: &Path, sector: Option<&str>, json: bool, toml: bool) -> Answer {
+    let policy = match sector {
+        Some(name) => Policy::sector(parse_sector(name)),
+        None => match Policy::load(file) {
+            Ok(policy) => policy,
+            Err(error) => return Answer::wrong(told(&error)),
+        },
+    };
+    Answer::fine(if json { policy.to_json() } else { policy.to_toml(!toml) })
+}
+
+fn init(file: &Path, sector: Sector) -> Answer {
+    let text = Policy::starter(sector);
+    if file == Path::new("-") {
+        return Answer::fine(text);
+    }
+    let name = file.display();
+    let written = OpenOptions::new()
+        .write(true)
+        .create_new(true)
+        .open(file)
+        .and_then(|mut f| f.write_all(text.as_bytes()).and_then(|()| f.sync_all()));
+    match written {
+        Ok(()) => {
+            Answer::fine(format!("wrote {name}; `dihya policy check {name}` checks it after each change\n"))
+        }
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
+            Answer::wrong(format!("error: {name} exists, and is left as it is; name another file\n"))
+        }
+        Err(error) => Answer::wrong(format!("error: cannot write {name}: {error}\n")),
+    }
+}
+
+fn told(error: &PolicyError) -> String {
+    let mut text = error.report();
+    match error.problems().len() {
+        0 => {}
+        1 => text.push_str("1 problem; nothing else was found wrong\n"),
+        n => text.push_str(&format!("{n} problems\n")),
+    }
+    text
+}
+
+fn sector_parser() -> clap::builder::PossibleValuesParser {
+    Sector::ALL.map(Sector::name).into()
+}
+
+/// Names reach this only through [`sector_parser`], so the default is never taken.
+fn parse_sector(name: &str) -> Sector {
+    name.parse().unwrap_or_default()
+}
