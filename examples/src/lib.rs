@@ -1,0 +1,1 @@
+//! The examples are programs: `clinic`, a whole web service, and `quickstart`, the README's ten lines.
