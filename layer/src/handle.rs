@@ -114,6 +114,7 @@ impl Handle {
         if let Some(what) = changes_what_is_fixed(&now.policy, &policy) {
             return Err(ReloadError { what });
         }
+        self.core.metrics.follow(&policy);
         self.core.replace_rules(Rules::new(policy));
         // The level that `tracing` may skip below can have changed. Where there is a single subscriber it asks the calling
         // thread's, and this thread may have none: everything would be silenced.

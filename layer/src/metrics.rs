@@ -17,6 +17,7 @@ use prometheus::{
 use crate::channel::Channel;
 use crate::policy::Policy;
 use crate::redact;
+use crate::redact::label::Label;
 
 pub(crate) use threads::{LEVELS, ThreadCounters, level_label};
 
@@ -103,6 +104,7 @@ impl Metrics {
         for label in redact::labels() {
             families.redactions.with_label_values(&[label]);
         }
+        declare_detectors(&families, policy);
         for check in GENERATION_CHECKS {
             families.generation_failures.with_label_values(&[check]);
         }
@@ -117,6 +119,11 @@ impl Metrics {
             .collect();
         let threads = Mutex::new(threads::Threads::new(names.iter().map(|n| n.to_string()).collect()));
         Metrics { threads, channels, families }
+    }
+
+    /// Follows a change of policy.
+    pub(crate) fn follow(&self, policy: &Policy) {
+        declare_detectors(&self.families, policy);
     }
 
     /// Counters for one more thread.
@@ -235,6 +242,13 @@ impl Families {
             &self.truncated,
             &self.write_errors,
         ]
+    }
+}
+
+/// A policy's own detectors count from 0, too.
+fn declare_detectors(families: &Families, policy: &Policy) {
+    for detector in &policy.redact.detectors {
+        families.redactions.with_label_values(&[Label::own(&detector.name).name()]);
     }
 }
 

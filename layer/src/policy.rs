@@ -27,6 +27,7 @@ use tracing_core::LevelFilter;
 
 use crate::channel::Channel;
 use crate::profile::Sector;
+use crate::redact::custom::Custom;
 
 pub use error::{PolicyError, Problem};
 pub use period::{NotAPeriod, Period};
@@ -254,6 +255,8 @@ pub(crate) struct RedactPolicy {
     pub(crate) keep_keys: Vec<String>,
     /// Names of personal-data detectors switched off.
     pub(crate) off: Vec<String>,
+    /// Detectors besides the built-in ones.
+    pub(crate) detectors: Vec<Custom>,
 }
 
 /// The redacted mirror on stdout or stderr.

@@ -7,7 +7,7 @@ use tracing_core::Level;
 
 use super::Families;
 use crate::channel::Channel;
-use crate::redact;
+use crate::redact::label::{self, Label};
 
 /// Levels in the order of their index.
 pub(crate) const LEVELS: [(&str, Level); 5] = [
@@ -55,7 +55,7 @@ impl ThreadCounters {
         add(&self.channels[channel.index()].truncated, 1);
     }
 
-    /// `label` is an index into [`redact::labels`].
+    /// `label` is [`Label::index`].
     #[inline]
     pub(crate) fn redaction(&self, label: usize) {
         add(&self.redactions[label], 1);
@@ -71,7 +71,7 @@ fn add(cell: &AtomicU64, n: u64) {
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Counts {
     pub(crate) channels: Vec<ChannelCounts>,
-    /// By index into [`redact::labels`].
+    /// By [`Label::index`].
     pub(crate) redactions: Vec<u64>,
 }
 
@@ -86,10 +86,7 @@ pub(crate) struct ChannelCounts {
 
 impl Counts {
     fn new(channels: usize) -> Counts {
-        Counts {
-            channels: vec![ChannelCounts::default(); channels],
-            redactions: vec![0; redact::labels().len()],
-        }
+        Counts { channels: vec![ChannelCounts::default(); channels], redactions: vec![0; label::slots()] }
     }
 
     fn add(&mut self, thread: &ThreadCounters) {
@@ -128,7 +125,7 @@ impl Threads {
 
     pub(super) fn add(&mut self) -> Arc<ThreadCounters> {
         self.bury();
-        let redactions = (0..redact::labels().len()).map(|_| AtomicU64::new(0)).collect();
+        let redactions = (0..label::slots()).map(|_| AtomicU64::new(0)).collect();
         let channels = self.names.iter().map(|_| ChannelCells::default()).collect();
         let counters = Arc::new(ThreadCounters { channels, redactions });
         self.living.push(Arc::clone(&counters));
@@ -168,10 +165,11 @@ impl Threads {
             to.truncated.with_label_values(&[name]).inc_by(now.truncated - before.truncated);
             to.last_event.with_label_values(&[name]).set(now.last_micros as f64 / 1e6);
         }
-        for (index, label) in redact::labels().iter().enumerate() {
-            to.redactions
-                .with_label_values(&[label])
-                .inc_by(now.redactions[index] - self.exported.redactions[index]);
+        for (index, (now, before)) in now.redactions.iter().zip(&self.exported.redactions).enumerate() {
+            // Another layer's own detectors take a place here too, and count nothing.
+            if let (true, Some(name)) = (now > before, Label::name_at(index)) {
+                to.redactions.with_label_values(&[name]).inc_by(now - before);
+            }
         }
         self.exported = now;
     }

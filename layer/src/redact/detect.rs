@@ -146,7 +146,13 @@ const MOST_BEHIND: usize = 256;
 
 /// Beyond the alphabet whatever is glued to the token is masked with it: of two adjacent tokens the run of the
 /// first swallows the prefix of the second, which would then stand there unrecognised.
-fn token(value: &[u8], at: usize, stem: usize, alphabet: Alphabet, min: usize) -> Option<Range<usize>> {
+pub(super) fn token(
+    value: &[u8],
+    at: usize,
+    stem: usize,
+    alphabet: Alphabet,
+    min: usize,
+) -> Option<Range<usize>> {
     let run = alphabet.run(value, at + stem);
     if run < min {
         return None;

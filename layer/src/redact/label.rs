@@ -1,11 +1,11 @@
 //! What a marker and a metric call the reason for a redaction.
 
-use std::sync::LazyLock;
+use std::sync::{LazyLock, Mutex, OnceLock, PoisonError};
 
 use super::detect::DETECTORS;
 use super::keys::KeyClass;
 
-/// One reason, as an index into [`labels`].
+/// One reason: an index into [`labels`], or behind them one of the names that policies add.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Label(u16);
 
@@ -18,6 +18,8 @@ impl Label {
     pub(crate) const OVERRUN: Label = Label(2);
     /// The value's own formatting returned an error.
     pub(crate) const UNFORMATTABLE: Label = Label(3);
+    /// A policy's own detector, where too many have names of their own.
+    const CUSTOM: Label = Label(4);
 
     pub(crate) fn key(class: KeyClass) -> Label {
         Label((FIXED.len() + class as usize) as u16)
@@ -29,12 +31,31 @@ impl Label {
         Label(LABELS.iter().position(|label| *label == name).unwrap_or_default() as u16)
     }
 
+    /// The label of a policy's own detector. A name keeps its label as long as the process lives, so that a label
+    /// needs no policy to be read by; the number of names is bounded, and those beyond share one.
+    pub(crate) fn own(name: &str) -> Label {
+        static CLAIM: Mutex<()> = Mutex::new(());
+        let _claim = CLAIM.lock().unwrap_or_else(PoisonError::into_inner);
+        let place = OWN.iter().position(|slot| &**slot.get_or_init(|| name.into()) == name);
+        place.map_or(Label::CUSTOM, |place| Label((LABELS.len() + place) as u16))
+    }
+
+    /// Where it is counted; less than [`slots`].
     pub(crate) fn index(self) -> usize {
         usize::from(self.0)
     }
 
+    /// The name of what is counted at `index`; `None` if that is not taken yet.
+    pub(crate) fn name_at(index: usize) -> Option<&'static str> {
+        match LABELS.get(index) {
+            Some(name) => Some(name),
+            None => OWN.get(index - LABELS.len())?.get().map(|name| &**name),
+        }
+    }
+
     pub(crate) fn name(self) -> &'static str {
-        labels()[self.index()]
+        // A label is made of a name.
+        Label::name_at(self.index()).unwrap_or_default()
     }
 
     /// `[redacted:email]`: names the reason, never the length. Needs no escaping in JSON.
@@ -45,12 +66,17 @@ impl Label {
     }
 }
 
-/// Every reason there is.
+/// Every reason there is without a policy's own detectors.
 pub(crate) fn labels() -> &'static [&'static str] {
     &LABELS
 }
 
-const FIXED: [&str; 4] = ["strict", "panic", "overrun", "unformattable"];
+/// How many reasons there may ever be.
+pub(crate) fn slots() -> usize {
+    LABELS.len() + OWN.len()
+}
+
+const FIXED: [&str; 5] = ["strict", "panic", "overrun", "unformattable", "custom"];
 
 static LABELS: LazyLock<Vec<&'static str>> = LazyLock::new(|| {
     let keys = KeyClass::ALL.iter().map(|class| class.label());
@@ -62,3 +88,22 @@ static LABELS: LazyLock<Vec<&'static str>> = LazyLock::new(|| {
     }
     labels
 });
+
+/// Filled from the front, never emptied. Enough for some policies of one process, as tests and reloads have them.
+static OWN: [OnceLock<Box<str>>; 256] = [const { OnceLock::new() }; 256];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_of_a_policy_has_one_label_beside_the_built_in_ones() {
+        let badge = Label::own("clinic_badge");
+        assert_eq!(badge, Label::own("clinic_badge"));
+        assert_ne!(badge, Label::own("ward_key"));
+        assert_eq!(badge.name(), "clinic_badge");
+        assert!(badge.index() >= labels().len() && badge.index() < slots());
+        assert_eq!(Label::name_at(slots()), None);
+        assert!(labels().iter().enumerate().all(|(index, name)| Label::name_at(index) == Some(name)));
+    }
+}

@@ -11,6 +11,7 @@ mod tests;
 
 use std::ops::Range;
 
+use super::custom::Custom;
 use super::detect::{DETECTORS, Kind as DetectorKind, Trigger};
 use super::keys::KeyRules;
 use super::label::Label;
@@ -28,6 +29,8 @@ pub(crate) struct Scanner {
     country: Vec<usize>,
     scheme: Vec<usize>,
     assign: Vec<usize>,
+    /// The policy's own detectors; their indices follow those of the built-in rows.
+    own: Box<[Custom]>,
     /// By index of the detector.
     labels: Vec<Label>,
 }
@@ -61,7 +64,8 @@ impl Scanner {
         let with = |wanted: fn(&Trigger) -> bool| -> Vec<usize> {
             (0..DETECTORS.len()).filter(on).filter(|index| wanted(&DETECTORS[*index].trigger)).collect()
         };
-        let stems = stems::Stems::new((0..DETECTORS.len()).filter(on));
+        let stems = stems::Stems::new((0..DETECTORS.len()).filter(on), &policy.detectors);
+        let own_labels = policy.detectors.iter().map(|custom| Label::own(&custom.name));
         Scanner {
             filter: filter::Tables::new(stems.all()),
             stems,
@@ -70,7 +74,8 @@ impl Scanner {
             country: with(|trigger| matches!(trigger, Trigger::CountryCode)),
             scheme: with(|trigger| matches!(trigger, Trigger::Scheme)),
             assign: with(|trigger| matches!(trigger, Trigger::Assign)),
-            labels: (0..DETECTORS.len()).map(Label::detector).collect(),
+            labels: (0..DETECTORS.len()).map(Label::detector).chain(own_labels).collect(),
+            own: policy.detectors.as_slice().into(),
         }
     }
 
@@ -147,16 +152,16 @@ impl Scanner {
                 if reach.get(detector).is_some_and(|end| start + at < *end as usize) {
                     // What a detector found reaches as far as it can see: looking again inside would find no more.
                     // An assignment may hold another that reaches further, but not without end.
-                    if !matches!(DETECTORS[detector].trigger, Trigger::Assign) || nested == NESTED_MOST {
+                    if !is_assignment(detector) || nested == NESTED_MOST {
                         return None;
                     }
                     nested += 1;
                 }
-                let range = DETECTORS[detector].verify(keys, value, at)?;
+                let range = self.detect(detector, keys, value, at)?;
                 let (hit_start, hit_end) = ((start + range.start) as u32, (start + range.end) as u32);
                 hits.push(Hit { start: hit_start, end: hit_end, label: self.labels[detector] });
                 if reach.is_empty() {
-                    reach.resize(DETECTORS.len(), 0);
+                    reach.resize(self.labels.len(), 0);
                 }
                 reach[detector] = reach[detector].max(hit_end);
                 Some(range.end)
@@ -196,6 +201,18 @@ impl Scanner {
         }
         merge(hits);
     }
+
+    /// Built-in rows first, then the policy's own.
+    fn detect(&self, detector: usize, keys: &KeyRules, value: &[u8], at: usize) -> Option<Range<usize>> {
+        match DETECTORS.get(detector) {
+            Some(built_in) => built_in.verify(keys, value, at),
+            None => self.own.get(detector - DETECTORS.len())?.verify(value, at),
+        }
+    }
+}
+
+fn is_assignment(detector: usize) -> bool {
+    DETECTORS.get(detector).is_some_and(|row| matches!(row.trigger, Trigger::Assign))
 }
 
 fn hit_all(detectors: &[usize], at: usize, hit: &mut impl FnMut(usize, usize) -> Option<usize>) {

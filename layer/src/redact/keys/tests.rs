@@ -175,7 +175,7 @@ fn the_policy_adds_drops_and_exempts() {
         mask_keys: vec!["badge-no".into(), "field42".into(), "工号".into()],
         drop_keys: vec!["raw_body".into()],
         keep_keys: vec!["auth_token".into(), "Card.Number".into()],
-        off: Vec::new(),
+        ..RedactPolicy::default()
     });
     for name in ["badge_no", "employeeBadgeNo", "field42", "FIELD42_x", "工号", "x_工号"] {
         assert_masked(&rules, name, KeyClass::Custom);

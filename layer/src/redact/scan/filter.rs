@@ -76,7 +76,7 @@ impl Tables {
             high.iter().for_each(|nibble| tables.class[1][usize::from(*nibble)] |= bit);
         }
         let mut sorted: Vec<&Stem> = stems.iter().collect();
-        sorted.sort_by_key(|stem| stem.text);
+        sorted.sort_by(|a, b| a.text.cmp(&b.text));
         for stem in sorted {
             for three in stem.first_three() {
                 let slot = slot(three);

@@ -1,11 +1,12 @@
 //! The literals that start a secret, by their first byte.
 
+use crate::redact::custom::Custom;
 use crate::redact::detect::{DETECTORS, Trigger};
 
 /// A literal and who wants to know of it.
-#[derive(Clone, Copy, Debug)]
+#[derive(Debug)]
 pub(super) struct Stem {
-    pub(super) text: &'static [u8],
+    pub(super) text: Box<[u8]>,
     pub(super) ignore_case: bool,
     detector: usize,
 }
@@ -25,8 +26,8 @@ impl Stem {
 
     fn starts(&self, value: &[u8]) -> bool {
         value.get(..self.text.len()).is_some_and(|head| match self.ignore_case {
-            true => head.eq_ignore_ascii_case(self.text),
-            false => head == self.text,
+            true => head.eq_ignore_ascii_case(&self.text),
+            false => *head == *self.text,
         })
     }
 }
@@ -40,15 +41,22 @@ pub(super) struct Stems {
 }
 
 impl Stems {
-    pub(super) fn new(detectors: impl Iterator<Item = usize>) -> Stems {
+    /// `own` are the policy's, whose indices follow those of the built-in rows.
+    pub(super) fn new(detectors: impl Iterator<Item = usize>, own: &[Custom]) -> Stems {
         let mut all = Vec::new();
+        let mut add = |text: &str, ignore_case, detector| {
+            all.push(Stem { text: text.as_bytes().into(), ignore_case, detector });
+        };
         for detector in detectors {
             let (texts, ignore_case) = match &DETECTORS[detector].trigger {
                 Trigger::Stems(texts) => (*texts, false),
                 Trigger::StemsAnyCase(texts) => (*texts, true),
                 _ => continue,
             };
-            all.extend(texts.iter().map(|text| Stem { text: text.as_bytes(), ignore_case, detector }));
+            texts.iter().for_each(|text| add(text, ignore_case, detector));
+        }
+        for (index, custom) in own.iter().enumerate() {
+            custom.stems().for_each(|text| add(text, false, DETECTORS.len() + index));
         }
         let mut by_first: Box<[Vec<u16>; 256]> = Box::new(std::array::from_fn(|_| Vec::new()));
         for (index, stem) in all.iter().enumerate() {

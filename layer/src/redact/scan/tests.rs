@@ -6,7 +6,8 @@ use proptest::prelude::*;
 
 use super::filter::Tables;
 use super::*;
-use crate::redact::detect::scan_slowly;
+use crate::redact::custom::Form;
+use crate::redact::detect::{Alphabet, scan_slowly};
 
 fn scanner() -> &'static (Scanner, KeyRules) {
     static USUAL: LazyLock<(Scanner, KeyRules)> = LazyLock::new(|| {
@@ -88,6 +89,36 @@ fn what_one_row_found_does_not_hide_what_another_finds_behind_it() {
 fn values_made_of_candidates_are_replaced_whole() {
     let (values, _) = scan(&[&"eyJ".repeat(20_000), "short"]);
     assert!(values.entries.iter().all(|entry| entry.kind == Kind::Marker(Label::OVERRUN)));
+}
+
+#[test]
+fn a_detector_of_the_policy_masks_beside_the_built_in_ones() {
+    let form = Form::Prefix {
+        prefixes: vec!["cb_".into(), "badge/".into()],
+        alphabet: Alphabet::Alnum,
+        min: 6,
+        max: Some(8),
+    };
+    let policy = RedactPolicy {
+        detectors: vec![Custom { name: "clinic_badge".into(), form }],
+        ..RedactPolicy::default()
+    };
+    let (scanner, keys) = (Scanner::new(&policy), KeyRules::new(&policy));
+    let masked = |text: &str| {
+        let mut noted = Vec::new();
+        let masked = scanner.masked(&keys, text, &mut noted);
+        (masked, noted.iter().map(|label| label.name()).collect::<Vec<_>>())
+    };
+    for pad in 0..40 {
+        let pad = "x ".repeat(pad);
+        let (text, labels) = masked(&format!("{pad}cb_a1b2c3 and badge/Z9Y8X7W6, a@example.org"));
+        let badge = "[redacted:clinic_badge]";
+        assert_eq!(text, format!("{pad}{badge} and {badge}, [redacted:email]"));
+        assert_eq!(labels, ["clinic_badge", "clinic_badge", "email"]);
+    }
+    for near in ["cb_a1b2c", "cb_a1b2c3d4e", "Cb_a1b2c3", "badge a1b2c3"] {
+        assert_eq!(masked(near).0, near);
+    }
 }
 
 proptest! {
