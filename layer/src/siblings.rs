@@ -295,6 +295,7 @@ mod tests {
         let tracer = opentelemetry_sdk::trace::SdkTracerProvider::builder().build().tracer("t");
         let otel = || tracing_opentelemetry::layer().with_tracer(tracer.clone());
         assert!(warns(|ours| tracing_subscriber::registry().with(otel()).with(ours)));
+        let otel = || tracing_opentelemetry::layer().with_tracer(tracer.clone());
         assert!(warns(|ours| tracing_subscriber::registry().with(ours).with(otel())));
         // A trace that no layer makes sends no fields.
         let traced = |ours| tracing_subscriber::registry().with(ours);
