@@ -13,10 +13,18 @@ pub fn told() -> Option<String> {
 /// # Errors
 /// If no process can be started.
 pub fn run(test: &str, what: &str) -> io::Result<Output> {
+    run_with(test, what, &[("RUST_BACKTRACE", "0")])
+}
+
+/// As [`run`], with further variables.
+///
+/// # Errors
+/// If no process can be started.
+pub fn run_with(test: &str, what: &str, variables: &[(&str, &str)]) -> io::Result<Output> {
     Command::new(std::env::current_exe()?)
         .args(["--exact", test, "--nocapture", "--test-threads=1"])
         .env(TOLD, what)
-        .env("RUST_BACKTRACE", "0")
+        .envs(variables.iter().copied())
         .output()
 }
 

@@ -15,6 +15,7 @@ use crate::journal::Journal;
 use crate::metrics::{Lost, Metrics};
 use crate::probe;
 use crate::record::{self, Context};
+use crate::siblings::Siblings;
 use crate::storage::Storage;
 use crate::thread::{self, Entered, Thread, Work};
 use crate::values::{Values, Visitor};
@@ -39,13 +40,14 @@ pub(crate) struct Core {
     pub(crate) probed: AtomicU64,
     /// What the layer is part of; weak, since that owns us.
     pub(crate) subscriber: OnceLock<WeakDispatch>,
+    pub(crate) siblings: Siblings,
     tail: Box<[u8]>,
 }
 
 impl Core {
     pub(crate) fn new(rules: Rules, parts: Parts) -> Core {
         static NEXT: AtomicU64 = AtomicU64::new(1);
-        let Parts { storage, clock, rng, metrics, journal } = parts;
+        let Parts { storage, clock, rng, metrics, journal, siblings } = parts;
         Core {
             id: NEXT.fetch_add(1, Ordering::Relaxed),
             epoch: AtomicU64::new(0),
@@ -60,6 +62,7 @@ impl Core {
             generations: generation::Ids::default(),
             probed: AtomicU64::new(probe::UNKNOWN),
             subscriber: OnceLock::new(),
+            siblings,
         }
     }
 
@@ -79,6 +82,10 @@ impl Core {
     where
         S: Subscriber + for<'a> LookupSpan<'a>,
     {
+        #[cfg(feature = "otel")]
+        if self.siblings.are_looked_for() {
+            self.siblings.look_for_traces(event, Entered::current(self), self.subscriber.get());
+        }
         let built = Thread::with(self, |thread| self.event_on(thread, event, context));
         if built.is_none() && !thread::is_forbidden() {
             let plan = self.rules().plan(event.metadata());
@@ -204,6 +211,7 @@ pub(crate) struct Parts {
     pub(crate) rng: Rng,
     pub(crate) metrics: Arc<Metrics>,
     pub(crate) journal: Journal,
+    pub(crate) siblings: Siblings,
 }
 
 /// Where the id stands in a record: behind `{"v":1,"id":"`.

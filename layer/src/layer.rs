@@ -65,7 +65,12 @@ where
     }
 
     #[inline]
-    fn on_enter(&self, id: &Id, _: Context<'_, S>) {
+    fn on_enter(&self, id: &Id, context: Context<'_, S>) {
+        if self.core.siblings.are_looked_for()
+            && let Some(span) = context.span(id)
+        {
+            self.core.siblings.look(&span.extensions());
+        }
         Entered::push(&self.core, id);
     }
 

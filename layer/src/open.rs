@@ -21,6 +21,7 @@ use crate::panic;
 use crate::policy::Policy;
 use crate::probe::ProbeError;
 use crate::record::system::SystemRecords;
+use crate::siblings::Siblings;
 use crate::storage::{Local, Storage};
 
 /// Opens the log and gives the layer to add to a subscriber, and the guard to keep.
@@ -55,12 +56,20 @@ pub struct Options {
     clock: Clock,
     rng: Rng,
     mirror: Option<Box<dyn Write + Send>>,
+    warn_of_siblings: bool,
 }
 
 impl Options {
     /// The usual parts: local files, the system's clock and randomness, the policy's console.
     pub fn new(policy: Policy) -> Options {
-        Options { policy, storage: Arc::new(Local), clock: Clock::system(), rng: Rng::system(), mirror: None }
+        Options {
+            policy,
+            storage: Arc::new(Local),
+            clock: Clock::system(),
+            rng: Rng::system(),
+            mirror: None,
+            warn_of_siblings: true,
+        }
     }
 
     /// Another disk.
@@ -92,9 +101,16 @@ impl Options {
         self
     }
 
+    /// Whether stderr is told, once, that another layer of the same subscriber prints fields as they are, or sends them
+    /// to a collector. Yes unless this says otherwise, since that layer undoes what this one promises.
+    pub fn warn_of_siblings(mut self, warn: bool) -> Options {
+        self.warn_of_siblings = warn;
+        self
+    }
+
     /// Opens the log.
     pub fn open(self) -> Result<(DihyaLayer, Guard), OpenError> {
-        let Options { policy, storage, clock, rng, mirror } = self;
+        let Options { policy, storage, clock, rng, mirror, warn_of_siblings } = self;
         policy.check().map_err(OpenError::Policy)?;
         let metrics = Arc::new(Metrics::new(&policy));
         let system = SystemRecords::new(&policy, clock.clone(), rng.clone(), &metrics);
@@ -108,7 +124,9 @@ impl Options {
             mirror,
         )?;
         let panics = policy.panic_hook;
-        let core = Arc::new(Core::new(Rules::new(policy), Parts { storage, clock, rng, metrics, journal }));
+        let siblings = Siblings::new(warn_of_siblings);
+        let parts = Parts { storage, clock, rng, metrics, journal, siblings };
+        let core = Arc::new(Core::new(Rules::new(policy), parts));
         if panics {
             panic::watch(&core);
         }

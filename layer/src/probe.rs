@@ -19,6 +19,7 @@ use tracing_core::{Dispatch, Metadata};
 use crate::channel::Channel;
 use crate::core::Core;
 use crate::policy::OnFull;
+use crate::siblings::{self, Witness};
 
 /// Channels that must not lose records, but would: the subscriber filters their events away.
 #[derive(Clone, PartialEq, Eq)]
@@ -71,16 +72,22 @@ pub(crate) fn run(core: &Core) -> Result<(), ProbeError> {
 /// The lossless channels whose events do not arrive.
 fn send(core: &Core) -> Vec<Channel> {
     let rules = core.rules();
-    let mut silenced = Vec::new();
-    for (channel, send) in PROBES {
-        if matches!(rules.policy.channels[channel.index()].on_full, OnFull::Drop) {
-            continue;
+    let (mut silenced, mut any_arrived) = (Vec::new(), false);
+    let met = siblings::met(|| {
+        for (channel, send) in PROBES {
+            if matches!(rules.policy.channels[channel.index()].on_full, OnFull::Drop) {
+                continue;
+            }
+            PROBE.set(Probe::Sent(core.id));
+            send();
+            match PROBE.replace(Probe::None) == Probe::Arrived(channel) {
+                true => any_arrived = true,
+                false => silenced.push(channel),
+            }
         }
-        PROBE.set(Probe::Sent(core.id));
-        send();
-        if PROBE.replace(Probe::None) != Probe::Arrived(channel) {
-            silenced.push(channel);
-        }
+    });
+    if any_arrived {
+        tracing::dispatcher::get_default(|subscriber| core.siblings.judge(met, subscriber));
     }
     silenced
 }
@@ -178,19 +185,22 @@ thread_local! {
 const PROBES: [(Channel, fn()); 5] = [
     (
         Channel::AUDIT,
-        || tracing::event!(name: "dihya.audit:probe", target: "dihya::audit", Level::INFO, "probe"),
+        || tracing::event!(name: "dihya.audit:probe", target: "dihya::audit", Level::INFO, purpose = ?Witness, "probe"),
     ),
     (
         Channel::SECURITY,
-        || tracing::event!(name: "dihya.security:probe", target: "dihya::security", Level::INFO, "probe"),
+        || tracing::event!(name: "dihya.security:probe", target: "dihya::security", Level::INFO, purpose = ?Witness, "probe"),
     ),
-    (Channel::API, || tracing::event!(name: "dihya.api:probe", target: "dihya::api", Level::INFO, "probe")),
+    (
+        Channel::API,
+        || tracing::event!(name: "dihya.api:probe", target: "dihya::api", Level::INFO, purpose = ?Witness, "probe"),
+    ),
     (
         Channel::SCHEDULER,
-        || tracing::event!(name: "dihya.scheduler:probe", target: "dihya::scheduler", Level::INFO, "probe"),
+        || tracing::event!(name: "dihya.scheduler:probe", target: "dihya::scheduler", Level::INFO, purpose = ?Witness, "probe"),
     ),
     (
         Channel::GENERATION,
-        || tracing::event!(name: "dihya.generation:probe", target: "dihya::generation", Level::INFO, "probe"),
+        || tracing::event!(name: "dihya.generation:probe", target: "dihya::generation", Level::INFO, purpose = ?Witness, "probe"),
     ),
 ];

@@ -19,8 +19,13 @@ pub(crate) fn say(text: &str) {
         0 => String::new(),
         n => format!(" ({n} earlier messages left out)"),
     };
+    say_at_once(&format!("{text}{more}"));
+}
+
+/// Writes one line, for what is said once and must not be left out.
+pub(crate) fn say_at_once(text: &str) {
     // One write, so that lines of several threads do not mix. There is nobody to tell that stderr is gone.
-    let _ = io::stderr().write_all(format!("dihya: {text}{more}\n").as_bytes());
+    let _ = io::stderr().write_all(format!("dihya: {text}\n").as_bytes());
 }
 
 static LAST: Mutex<Option<Instant>> = Mutex::new(None);

@@ -10,6 +10,17 @@ pub(crate) fn string(to: &mut Vec<u8>, text: &str) {
     to.push(b'"');
 }
 
+/// Writes `text` for people: lines stay lines, quotes and backslashes stay, and what could deceive is escaped.
+pub(crate) fn legible(to: &mut Vec<u8>, text: &str) {
+    let mut plain = [0; 4];
+    for character in text.chars() {
+        match character {
+            '"' | '\\' | '\n' | '\t' => to.push(character as u8),
+            _ => content(to, character.encode_utf8(&mut plain)),
+        }
+    }
+}
+
 /// Writes `text` without quotes.
 pub(crate) fn content(to: &mut Vec<u8>, text: &str) {
     let bytes = text.as_bytes();

@@ -58,6 +58,11 @@ impl Label {
         Label::name_at(self.index()).unwrap_or_default()
     }
 
+    /// Found by the name beside it in a text, and by nothing else.
+    pub(crate) fn is_keyed(self) -> bool {
+        self.name() == "keyed_secret"
+    }
+
     /// `[redacted:email]`: names the reason, never the length. Needs no escaping in JSON.
     pub(crate) fn write_marker(self, to: &mut Vec<u8>) {
         to.extend_from_slice(b"[redacted:");
