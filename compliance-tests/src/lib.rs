@@ -23,10 +23,13 @@ mod canary;
 pub mod child;
 mod classes;
 pub mod emit;
+pub mod evidence;
 pub mod leaks;
+pub mod rules;
 mod search;
 mod seed;
 mod shapes;
+pub mod suite;
 mod world;
 
 pub use canary::Canary;

@@ -27,6 +27,15 @@ impl Period {
         Period { months: 0, days }
     }
 
+    /// When a period that begins at this moment ends, both in microseconds since 1970-01-01T00:00:00Z: on the day on
+    /// which it ends, at the same time of that day in UTC. `None` beyond the calendar's end.
+    pub fn end(self, from_unix_micros: i64) -> Option<i64> {
+        let (day, time) = (from_unix_micros.div_euclid(DAY_MICROS), from_unix_micros.rem_euclid(DAY_MICROS));
+        let start = NaiveDate::from_epoch_days(i32::try_from(day).ok()?)?;
+        let end = i64::from(self.after(start)?.to_epoch_days());
+        end.checked_mul(DAY_MICROS)?.checked_add(time)
+    }
+
     /// The day on which a period that began on `start` ends: months first, then days. Where the month has no such
     /// day (twelve months from February 29), its last day, as in Regulation (EEC) 1182/71 Art. 3(2)(c).
     /// `None` beyond the calendar's end.
@@ -122,6 +131,7 @@ fn start_days() -> impl Iterator<Item = NaiveDate> {
     NaiveDate::from_ymd_opt(2000, 1, 1).into_iter().flat_map(|d| d.iter_days().take(DAYS_OF_400_YEARS))
 }
 
+const DAY_MICROS: i64 = 86_400_000_000;
 /// A century: longer is a slip of the pen.
 const MAX_MONTHS: u32 = 1200;
 const MAX_DAYS: u32 = 36_525;
@@ -153,6 +163,15 @@ mod tests {
         let leap = day(2024, 1, 1);
         assert_eq!(period("P12M").after(leap), Some(day(2025, 1, 1)));
         assert_eq!(period("P365D").after(leap), Some(day(2024, 12, 31)));
+    }
+
+    #[test]
+    fn a_period_ends_at_the_time_of_day_it_began() {
+        // 2024-02-29T09:12:33.123456Z, and a year later less a day.
+        let leap = 1_709_197_953_123_456;
+        assert_eq!(period("P12M").end(leap), Some(leap + 365 * DAY_MICROS));
+        assert_eq!(period("P1D").end(-1), Some(DAY_MICROS - 1));
+        assert_eq!(period("P1D").end(i64::MAX), None);
     }
 
     #[test]

@@ -1,0 +1,165 @@
+//! The result of one test, a small JSON file of its own: a test runner may give every test a process of its own.
+
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use dihya::Policy;
+use serde_json::{Value, json};
+use sha2::{Digest, Sha256};
+
+use crate::rules::Rule;
+use crate::suite::{Site, Tally};
+
+/// What one test found.
+#[derive(Clone, Debug)]
+pub(crate) struct Result {
+    pub(crate) rule: String,
+    pub(crate) test: String,
+    pub(crate) package: String,
+    pub(crate) package_version: String,
+    pub(crate) suite: String,
+    /// Tells the test program of one build from that of another.
+    pub(crate) build: String,
+    pub(crate) about: Option<Facts>,
+    pub(crate) seed: u64,
+    /// Microseconds since 1970.
+    pub(crate) at: i64,
+    pub(crate) took: Duration,
+    pub(crate) tally: Tally,
+    pub(crate) ended: Ended,
+}
+
+/// How a test ended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Ended {
+    /// It began, and nothing more is known.
+    Started,
+    /// The rule holds.
+    Passed,
+    /// It does not; the text shows no secret.
+    Failed(String),
+    /// Nothing is claimed, for this reason.
+    NotClaimed(String),
+    /// It could not be tried, for this reason.
+    NotRun(String),
+}
+
+/// The policy that was tested.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Facts {
+    /// SHA-256 of what `dihya policy show --toml` prints.
+    pub(crate) hash: String,
+    pub(crate) sector: String,
+    pub(crate) service: String,
+}
+
+impl Facts {
+    pub(crate) fn of(policy: &Policy) -> Facts {
+        let settings = policy.settings();
+        let text = |key: &str| {
+            let setting = settings.iter().find(|setting| setting.key() == key);
+            let value = setting.and_then(|setting| setting.value()).unwrap_or_default();
+            value.trim_matches('"').to_owned()
+        };
+        let hash = Sha256::digest(policy.to_toml(false));
+        let hash: String = hash.iter().map(|byte| format!("{byte:02x}")).collect();
+        Facts { hash, sector: text("sector"), service: text("service.name") }
+    }
+}
+
+impl Result {
+    /// A test that has just begun.
+    pub(crate) fn started(rule: &Rule, site: &Site, seed: u64, at: i64) -> Result {
+        Result {
+            rule: rule.id.to_owned(),
+            test: site.test(rule.test),
+            package: site.package().to_owned(),
+            package_version: site.version().to_owned(),
+            suite: site.suite(),
+            build: build(),
+            about: None,
+            seed,
+            at,
+            took: Duration::ZERO,
+            tally: Tally::default(),
+            ended: Ended::Started,
+        }
+    }
+
+    pub(crate) fn ended(&mut self, ended: Ended, tally: Tally, took: Duration) {
+        (self.ended, self.tally, self.took) = (ended, tally, took);
+    }
+
+    pub(crate) fn to_json(&self) -> Value {
+        let (outcome, text) = match &self.ended {
+            Ended::Started => ("started", None),
+            Ended::Passed => ("passed", None),
+            Ended::Failed(text) => ("failed", Some(text)),
+            Ended::NotClaimed(text) => ("not claimed", Some(text)),
+            Ended::NotRun(text) => ("not run", Some(text)),
+        };
+        let policy = self
+            .about
+            .as_ref()
+            .map(|about| json!({ "sha256": about.hash, "sector": about.sector, "service": about.service }));
+        json!({
+            "format": FORMAT,
+            "rule": self.rule,
+            "test": self.test,
+            "package": { "name": self.package, "version": self.package_version },
+            "suite": self.suite,
+            "build": self.build,
+            "versions": { "dihya": DIHYA, "compliance": COMPLIANCE, "rustc": RUSTC },
+            "policy": policy,
+            "seed": self.seed,
+            "at": self.at,
+            "millis": u64::try_from(self.took.as_millis()).unwrap_or(u64::MAX),
+            "cases": self.tally.cases,
+            "checks": self.tally.checks,
+            "controls": self.tally.controls,
+            "notes": self.tally.notes,
+            "outcome": outcome,
+            "text": text,
+        })
+    }
+}
+
+/// The version of the layer that is tested: both crates share one.
+pub(crate) const DIHYA: &str = env!("CARGO_PKG_VERSION");
+pub(crate) const COMPLIANCE: &str = env!("CARGO_PKG_VERSION");
+/// The compiler that built the suite.
+pub(crate) const RUSTC: &str = env!("DIHYA_RUSTC");
+const FORMAT: u64 = 1;
+
+/// Length and time of the test program: reading all of it for a digest would cost each test a second.
+fn build() -> String {
+    let facts = std::env::current_exe().and_then(fs::metadata);
+    let changed = facts.as_ref().ok().and_then(|facts| facts.modified().ok());
+    let since = changed.and_then(|at| at.duration_since(std::time::UNIX_EPOCH).ok()).unwrap_or_default();
+    format!("{:x}-{:x}", facts.map_or(0, |facts| facts.len()), since.as_nanos())
+}
+
+/// The folder of one suite's results.
+#[derive(Clone, Debug)]
+pub(crate) struct Folder(PathBuf);
+
+impl Folder {
+    pub(crate) fn new(path: PathBuf) -> Folder {
+        Folder(path)
+    }
+
+    pub(crate) fn path(&self) -> &Path {
+        &self.0
+    }
+
+    /// Writes the result in one step, so that a test that is killed leaves the one that says it began.
+    pub(crate) fn save(&self, result: &Result) -> io::Result<()> {
+        fs::create_dir_all(&self.0)?;
+        let path = self.0.join(format!("{}.json", result.rule));
+        let new = self.0.join(format!("{}.{}.new", result.rule, std::process::id()));
+        fs::write(&new, format!("{:#}\n", result.to_json()))?;
+        fs::rename(new, path)
+    }
+}
