@@ -1,6 +1,8 @@
 //! `dihya`: the command line. A thin face over the library, which does the work and finds the words; here are only
 //! arguments, files and exit codes.
 
+// It reads /proc and inotify.
+#[cfg(target_os = "linux")]
 mod check;
 mod policy;
 
@@ -30,6 +32,7 @@ enum Command {
     /// Plants secrets that are made for this run in the service's environment, arguments, standard input and HTTP
     /// requests; watches standard output and error, every file it writes, and its metrics; and tells which secret came out
     /// where, and what it could not see. The service may be written in any language, and need not know of Dihya.
+    #[cfg(target_os = "linux")]
     #[command(after_long_help = check::HELP)]
     Check(check::Command),
     /// Print a completion script, to be put where the shell looks for it
@@ -61,6 +64,7 @@ impl Answer {
 fn main() -> ExitCode {
     let answer = match Arguments::parse().command {
         Command::Policy(command) => command.run(),
+        #[cfg(target_os = "linux")]
         Command::Check(command) => command.run(),
         Command::Completions { shell } => {
             let mut script = Vec::new();

@@ -18,6 +18,10 @@ pub(crate) struct Folders {
     roots: Vec<PathBuf>,
     /// What could not be watched, in words.
     pub(crate) trouble: HashSet<String>,
+    /// Halves of renames: the old name, until the new one is told.
+    leaving: HashMap<u32, PathBuf>,
+    /// Names that a file here had before it got another one here.
+    pub(crate) renamed: HashSet<PathBuf>,
 }
 
 impl Folders {
@@ -27,8 +31,14 @@ impl Folders {
     /// If the kernel gives no inotify, or a folder is not there.
     pub(crate) fn watch(roots: Vec<PathBuf>) -> io::Result<Folders> {
         let inotify = inotify::init(CreateFlags::NONBLOCK | CreateFlags::CLOEXEC)?;
-        let mut folders =
-            Folders { inotify, watched: HashMap::new(), roots: Vec::new(), trouble: HashSet::new() };
+        let mut folders = Folders {
+            inotify,
+            watched: HashMap::new(),
+            roots: Vec::new(),
+            trouble: HashSet::new(),
+            leaving: HashMap::new(),
+            renamed: HashSet::new(),
+        };
         for root in roots {
             let named =
                 |error: io::Error| io::Error::new(error.kind(), format!("{}: {error}", root.display()));
@@ -63,6 +73,13 @@ impl Folders {
                 continue;
             };
             let path = folder.join(std::ffi::OsStr::from_bytes(name.to_bytes()));
+            if event.events().contains(ReadFlags::MOVED_FROM) {
+                self.leaving.insert(event.cookie(), path);
+                continue;
+            }
+            if event.events().contains(ReadFlags::MOVED_TO) {
+                self.renamed.extend(self.leaving.remove(&event.cookie()));
+            }
             if event.events().contains(ReadFlags::ISDIR) {
                 made.push(path);
             } else {
@@ -104,8 +121,7 @@ impl Folders {
                 ));
                 return;
             }
-            let events =
-                WatchFlags::CREATE | WatchFlags::MODIFY | WatchFlags::CLOSE_WRITE | WatchFlags::MOVED_TO;
+            let events = WatchFlags::CREATE | WatchFlags::MODIFY | WatchFlags::CLOSE_WRITE | WatchFlags::MOVE;
             match inotify::add_watch(
                 &self.inotify,
                 &folder,
@@ -155,7 +171,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_file_in_a_new_folder_is_noticed_and_one_that_was_there_is_not() {
+    fn a_file_in_a_new_folder_and_a_new_name_are_noticed_and_what_was_there_is_not() {
         let root = std::env::temp_dir().join(format!("dihya-folders-{}", std::process::id()));
         fs::create_dir(&root).unwrap();
         fs::write(root.join("old"), "").unwrap();
@@ -169,9 +185,14 @@ mod tests {
         }
         let mut walked = 0;
         folders.walk(|_| walked += 1);
+        fs::rename(root.join("old"), root.join("a/older")).unwrap();
+        folders.changes(|path| seen.push(path.file_name().unwrap().to_owned()));
+        let root = root.canonicalize().unwrap();
         fs::remove_dir_all(&root).unwrap();
         assert!(seen.iter().any(|name| name == "new"));
         assert!(!seen.iter().any(|name| name == "old"));
+        assert!(seen.iter().any(|name| name == "older"));
+        assert!(folders.renamed.contains(&root.join("old")));
         assert_eq!(walked, 2);
         assert!(Folders::watch(vec![root]).is_err());
     }

@@ -79,6 +79,9 @@ impl Observed {
             Some(Err(why)) => self.problems.push(why),
             None => searcher.gap("files that were opened and closed between two looks (10 ms apart) and lie in no watched folder: `--strace` names them"),
         }
+        if self.end.as_ref().is_some_and(|end| end.killed) {
+            searcher.gap("what it would have written at its end: SIGTERM did not end it in time ([limits] `stop`), and it was killed");
+        }
         if !plan.http.responses && !plan.requests.is_empty() {
             searcher.gap("the answers to the requests: [http] `responses` = true has them searched");
         }

@@ -141,7 +141,7 @@ impl Course<'_> {
             if is_ready {
                 return true;
             }
-            if let Some(status) = self.service.ended() {
+            if let Some(status) = self.service.gone() {
                 let status = service::told(Some(status));
                 self.problem(format!("the service ended with {status} before it was ready"));
                 return false;
@@ -232,7 +232,7 @@ impl Course<'_> {
     fn unanswered(&mut self, label: &str, why: &str) {
         // The end of a process is seen a moment after its sockets closed.
         thread::sleep(Duration::from_millis(50));
-        match self.service.ended() {
+        match self.service.gone() {
             Some(status) => {
                 self.problem(format!(
                     "{label} was never answered: the service ended with {}",
@@ -265,7 +265,7 @@ impl Course<'_> {
     /// A service without requests: until it ends, or its time is over.
     fn let_run(&mut self) {
         let end = Instant::now() + self.plan.limits.run.0;
-        while self.service.ended().is_none() && Instant::now() < end {
+        while self.service.gone().is_none() && Instant::now() < end {
             self.progress.tell("the service runs");
             if self.is_interrupted() || self.is_late() {
                 return;

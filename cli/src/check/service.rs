@@ -86,6 +86,11 @@ impl Service {
         self.status
     }
 
+    /// How it ended, if nothing of it runs any more: a daemon's first process ends, and it lives on.
+    pub(crate) fn gone(&mut self) -> Option<ExitStatus> {
+        self.ended().filter(|_| process::descendants().is_empty())
+    }
+
     /// Bytes that both streams brought so far.
     pub(crate) fn printed(&self) -> u64 {
         self.streams.iter().map(|stream| stream.heard().total).sum()

@@ -73,7 +73,7 @@ fn coverage(report: &Report, line: &mut impl FnMut(String)) {
     }
     line(format!("  canaries   {} planted, seed {}", coverage.canaries.len(), report.seed));
     for ((way, proof), count) in ways {
-        line(format!("             {count:>4}  {way} ({proof})"));
+        line(format!("             {count:>4}  {way}: {proof}"));
     }
     if !coverage.requests.is_empty() {
         line("  requests".to_owned());

@@ -199,9 +199,10 @@ impl Eye {
             }
         }
         files.sort_by(|a, b| a.path.cmp(&b.path));
-        // What was moved or written again under the same name was read after all.
+        // What was renamed or written again under the same name was read after all.
         let names: HashSet<&PathBuf> = files.iter().map(|file| &file.path).collect();
-        self.missed.retain(|(path, _)| !names.contains(path));
+        let renamed = &self.folders.renamed;
+        self.missed.retain(|(path, _)| !names.contains(path) && !renamed.contains(path));
         let trouble = self.folders.trouble.iter().cloned().collect();
         let folders = self.folders.roots().to_vec();
         Seen { files, missed: self.missed, others: self.others, trouble, folders, changes }
