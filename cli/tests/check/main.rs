@@ -141,6 +141,7 @@ fn careless() -> PathBuf {
 }
 
 /// Says that a test did not run for want of a program, where the runner reads it.
+#[expect(clippy::print_stderr, reason = "it is a test's own report")]
 fn not_run(why: &str) {
     eprintln!("{why}");
     if let Some(list) = std::env::var_os("DIHYA_NOT_RUN") {
