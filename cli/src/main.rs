@@ -1,6 +1,9 @@
 //! `dihya`: the command line. A thin face over the library, which does the work and finds the words; here are only
 //! arguments, files and exit codes.
 
+// It reads /proc and inotify.
+#[cfg(target_os = "linux")]
+mod check;
 mod policy;
 
 use std::io::{self, Write as _};
@@ -9,9 +12,9 @@ use std::process::ExitCode;
 use clap::{CommandFactory as _, Parser, Subcommand};
 use clap_complete::Shell;
 
-/// Audit-grade logging for Rust services: check and show the policy of a service.
+/// Audit-grade logging for Rust services: check and show the policy of a service, check any service for leaks.
 ///
-/// Exit codes: 0 it is fine, 1 it is not, 2 the command was not understood.
+/// Exit codes: 0 it is fine, 1 it is not, 2 the command was not understood; `check` has more.
 #[derive(Parser)]
 #[command(name = "dihya", version, arg_required_else_help = true)]
 struct Arguments {
@@ -24,6 +27,14 @@ enum Command {
     /// Work on a policy: the file that says what is recorded, what is hidden, how long it is kept
     #[command(subcommand, arg_required_else_help = true)]
     Policy(policy::Command),
+    /// Run any service with made-up secrets, and look where they come out
+    ///
+    /// Plants secrets that are made for this run in the service's environment, arguments, standard input and HTTP
+    /// requests; watches standard output and error, every file it writes, and its metrics; and tells which secret came out
+    /// where, and what it could not see. The service may be written in any language, and need not know of Dihya.
+    #[cfg(target_os = "linux")]
+    #[command(after_long_help = check::HELP)]
+    Check(check::Command),
     /// Print a completion script, to be put where the shell looks for it
     ///
     /// For bash: dihya completions bash > ~/.local/share/bash-completion/completions/dihya
@@ -33,26 +44,28 @@ enum Command {
     },
 }
 
-/// What a command has to say, and whether it went well.
+/// What a command has to say, and its exit code.
 struct Answer {
     out: Vec<u8>,
     err: String,
-    fine: bool,
+    code: u8,
 }
 
 impl Answer {
     fn fine(out: impl Into<Vec<u8>>) -> Answer {
-        Answer { out: out.into(), err: String::new(), fine: true }
+        Answer { out: out.into(), err: String::new(), code: 0 }
     }
 
     fn wrong(err: impl Into<String>) -> Answer {
-        Answer { out: Vec::new(), err: err.into(), fine: false }
+        Answer { out: Vec::new(), err: err.into(), code: 1 }
     }
 }
 
 fn main() -> ExitCode {
     let answer = match Arguments::parse().command {
         Command::Policy(command) => command.run(),
+        #[cfg(target_os = "linux")]
+        Command::Check(command) => command.run(),
         Command::Completions { shell } => {
             let mut script = Vec::new();
             clap_complete::generate(shell, &mut Arguments::command(), "dihya", &mut script);
@@ -71,5 +84,5 @@ fn main() -> ExitCode {
             return ExitCode::FAILURE;
         }
     }
-    if answer.fine { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+    ExitCode::from(answer.code)
 }

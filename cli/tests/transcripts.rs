@@ -59,6 +59,7 @@ fn help_names_what_there_is() {
     let folder = Folder::new("help");
     insta::assert_snapshot!("help", folder.run(&["--help"]));
     insta::assert_snapshot!("help-policy", folder.run(&["policy", "--help"]));
+    insta::assert_snapshot!("help-check", folder.run(&["check", "--help"]));
     insta::assert_snapshot!("help-policy-show", folder.run(&["policy", "show", "--help"]));
 }
 
@@ -113,8 +114,8 @@ fn completions_know_the_commands() {
     for shell in ["bash", "zsh", "fish", "powershell", "elvish"] {
         let script = folder.run(&["completions", shell]);
         assert!(script.contains("[exit 0]"));
-        for word in ["policy", "check", "show", "schema", "init"] {
-            assert!(script.contains(word), "{shell} lacks {word}");
+        for word in ["policy", "check", "show", "schema", "init", "--strace", "--plan"] {
+            assert!(script.contains(word.trim_start_matches('-')), "{shell} lacks {word}");
         }
     }
     assert!(folder.run(&["completions", "tcsh"]).contains("[exit 2]"));

@@ -34,6 +34,6 @@ mod world;
 
 pub use canary::Canary;
 pub use classes::{CLASSES, Class, State, document};
-pub use search::{Leak, Search};
+pub use search::{Leak, Search, base64};
 pub use seed::Seed;
 pub use world::{Captured, Scene, World};

@@ -213,8 +213,8 @@ fn base64_inside(text: &[u8], before: usize, url: bool) -> String {
     whole[from..to].to_owned()
 }
 
-/// RFC 4648, padded.
-pub(crate) fn base64(bytes: &[u8], url: bool) -> String {
+/// RFC 4648, padded, with the alphabet for URLs and file names or the usual one.
+pub fn base64(bytes: &[u8], url: bool) -> String {
     let last: &[u8; 2] = if url { b"-_" } else { b"+/" };
     let character = |index: u32| match index as u8 & 63 {
         i @ 0..26 => char::from(b'A' + i),
