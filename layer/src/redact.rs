@@ -4,6 +4,7 @@
 //! over two fields; a `strict` channel closes both.
 
 pub(crate) mod custom;
+mod decode;
 pub(crate) mod detect;
 pub mod inspect;
 pub(crate) mod keys;

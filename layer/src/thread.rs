@@ -128,6 +128,7 @@ impl Thread {
         if self.work.line.capacity() > KEPT || self.work.values.bytes.capacity() > KEPT {
             self.work.line = Vec::new();
             self.work.values.shrink();
+            self.work.found.shrink();
         }
         let _ = THREADS.try_with(|cell| {
             let mut threads = cell.take();

@@ -27,6 +27,7 @@ mod table;
 use crate::policy::RedactPolicy;
 
 use self::fold::Folded;
+pub(super) use self::fold::{is_ignorable, look_alike};
 use self::table::Place;
 
 /// The built-in tables and the policy's own keys, ready to be asked.

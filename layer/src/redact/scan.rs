@@ -5,13 +5,18 @@
 //! match crosses from one field into the next.
 
 mod filter;
+mod look;
 mod stems;
 #[cfg(test)]
 mod tests;
 
 use std::ops::Range;
 
+pub(crate) use self::look::Notes;
+
 use super::custom::Custom;
+use super::decode::{Budget, Levels};
+
 use super::detect::{DETECTORS, Kind as DetectorKind, Trigger};
 use super::keys::KeyRules;
 use super::label::Label;
@@ -51,8 +56,15 @@ pub(crate) struct Found {
     /// Whether every byte may be written as it is.
     pub(crate) plain: bool,
     candidates: Vec<u32>,
-    /// How far each detector has found something.
-    reach: Vec<u32>,
+    notes: Notes,
+    levels: Levels,
+}
+
+impl Found {
+    /// Gives memory back after an unusually large event.
+    pub(crate) fn shrink(&mut self) {
+        *self = Found::default();
+    }
 }
 
 impl Scanner {
@@ -83,11 +95,38 @@ impl Scanner {
     #[inline]
     pub(crate) fn scan(&self, keys: &KeyRules, values: &mut Values, found: &mut Found) {
         found.hits.clear();
-        found.candidates.clear();
-        found.plain = self.filter.candidates(&mut values.bytes, &mut found.candidates);
-        if !found.candidates.is_empty() {
-            self.verify(keys, values, found);
+        let seen = self.filter.candidates(&mut values.bytes, &mut found.candidates);
+        found.plain = seen.plain;
+        if !found.candidates.is_empty() || seen.odd {
+            self.look_at_values(keys, values, found, seen.odd);
         }
+    }
+
+    fn look_at_values(&self, keys: &KeyRules, values: &mut Values, found: &mut Found, odd: bool) {
+        let Found { hits, candidates, notes, levels, .. } = found;
+        let mut candidates = candidates.as_slice();
+        notes.clear();
+        for entry in &mut values.entries {
+            let range = entry.start as usize..entry.end as usize;
+            let here = filter::up_to(&mut candidates, range.clone());
+            if here.is_empty() && !odd {
+                continue;
+            }
+            let mut budget = Budget::of(range.len());
+            let (start, text) = (range.start, &values.bytes[range.clone()]);
+            let done = self.look(keys, &values.bytes, range, here, notes, hits, &mut budget)
+                && self.decode(keys, text, start, odd, notes, hits, levels, &mut budget);
+            if !done {
+                // Made to be slow. What has not been examined is not written.
+                entry.kind = Kind::Marker(Label::OVERRUN);
+            }
+        }
+        merge(hits);
+    }
+
+    /// The candidates in a text that was decoded; whether it may hold more escapes.
+    pub(super) fn candidates(&self, text: &mut Vec<u8>, to: &mut Vec<u32>) -> bool {
+        self.filter.candidates(text, to).odd
     }
 
     /// Writes `text` as a JSON string with everything found in it masked; for what is written once, not per event.
@@ -125,104 +164,7 @@ impl Scanner {
         }
         String::from_utf8_lossy(&masked).into_owned()
     }
-
-    fn verify(&self, keys: &KeyRules, values: &mut Values, found: &mut Found) {
-        let Found { hits, candidates, reach, .. } = found;
-        reach.clear();
-        let mut nested = 0;
-        if candidates.len() > 256 + values.bytes.len() / 6 {
-            // Made to be slow: ordinary text has a candidate every few dozen bytes at most.
-            for entry in &mut values.entries {
-                entry.kind = Kind::Marker(Label::OVERRUN);
-            }
-            return;
-        }
-        let mut entries = values.entries.iter().peekable();
-        let mut digits_done = 0;
-        for candidate in candidates.iter() {
-            let (at, is_digits) = filter::unpack(*candidate);
-            while entries.next_if(|entry| entry.end as usize <= at).is_some() {}
-            let Some(entry) = entries.peek() else { break };
-            let (start, end) = (entry.start as usize, entry.end as usize);
-            if at < start {
-                continue; // A separator, which is in no value.
-            }
-            let value = &values.bytes[start..end];
-            let mut hit = |detector: usize, at: usize| -> Option<usize> {
-                if reach.get(detector).is_some_and(|end| start + at < *end as usize) {
-                    // What a detector found reaches as far as it can see: looking again inside would find no more.
-                    // An assignment may hold another that reaches further, but not without end.
-                    if !is_assignment(detector) || nested == NESTED_MOST {
-                        return None;
-                    }
-                    nested += 1;
-                }
-                let range = self.detect(detector, keys, value, at)?;
-                let (hit_start, hit_end) = ((start + range.start) as u32, (start + range.end) as u32);
-                hits.push(Hit { start: hit_start, end: hit_end, label: self.labels[detector] });
-                if reach.is_empty() {
-                    reach.resize(self.labels.len(), 0);
-                }
-                reach[detector] = reach[detector].max(hit_end);
-                Some(range.end)
-            };
-            if is_digits {
-                let run = filter::digit_run(&values.bytes, at, start..end);
-                let is_new = run.start >= digits_done;
-                digits_done = run.end.max(digits_done);
-                if is_new && filter::count_digits(&values.bytes[run.clone()]) >= filter::RUN {
-                    // A run may hold several numbers: behind one that was found, what is left is looked at again.
-                    for detector in &self.digits {
-                        let mut from = run.start - start;
-                        while let Some(end) = hit(*detector, from) {
-                            from = end.max(from + 1);
-                        }
-                    }
-                }
-                continue;
-            }
-            let at = at - start;
-            match value[at] {
-                b'@' => hit_all(&self.at, at, &mut hit),
-                b':' | b'=' => {
-                    hit_all(&self.assign, at, &mut hit);
-                    if value[at..].starts_with(b"://") {
-                        hit_all(&self.scheme, at, &mut hit);
-                    }
-                }
-                _ => {}
-            }
-            if filter::is_country_code(value, at) {
-                hit_all(&self.country, at, &mut hit);
-            }
-            self.stems.at(value, at, |detector| {
-                hit(detector, at);
-            });
-        }
-        merge(hits);
-    }
-
-    /// Built-in rows first, then the policy's own.
-    fn detect(&self, detector: usize, keys: &KeyRules, value: &[u8], at: usize) -> Option<Range<usize>> {
-        match DETECTORS.get(detector) {
-            Some(built_in) => built_in.verify(keys, value, at),
-            None => self.own.get(detector - DETECTORS.len())?.verify(value, at),
-        }
-    }
 }
-
-fn is_assignment(detector: usize) -> bool {
-    DETECTORS.get(detector).is_some_and(|row| matches!(row.trigger, Trigger::Assign))
-}
-
-fn hit_all(detectors: &[usize], at: usize, hit: &mut impl FnMut(usize, usize) -> Option<usize>) {
-    for detector in detectors {
-        hit(*detector, at);
-    }
-}
-
-/// Assignments looked at inside what an assignment already hides, in one scan.
-const NESTED_MOST: usize = 64;
 
 /// Overlapping finds become one: of two secrets side by side, neither may leave its tail.
 fn merge(hits: &mut Vec<Hit>) {

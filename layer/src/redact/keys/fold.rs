@@ -105,7 +105,7 @@ fn to_plain(name: &str) -> String {
 }
 
 /// Default-ignorable and format characters (Unicode, DerivedCoreProperties.txt), plus C1 controls.
-fn is_ignorable(char: char) -> bool {
+pub(in crate::redact) fn is_ignorable(char: char) -> bool {
     matches!(u32::from(char),
         0x80..=0x9f | 0xad | 0x34f | 0x600..=0x605 | 0x61c | 0x6dd | 0x70f | 0x115f..=0x1160 | 0x17b4..=0x17b5
         | 0x180b..=0x180f | 0x200b..=0x200f | 0x202a..=0x202e | 0x2060..=0x206f | 0x3164 | 0xfe00..=0xfe0f
@@ -114,7 +114,7 @@ fn is_ignorable(char: char) -> bool {
 
 /// The ASCII letters that a reader would take this character for, case kept. Fullwidth, mathematical and
 /// circled forms never come here: NFKD has resolved them.
-fn look_alike(char: char) -> Option<&'static str> {
+pub(in crate::redact) fn look_alike(char: char) -> Option<&'static str> {
     match char {
         'ß' => return Some("ss"),
         'æ' => return Some("ae"),

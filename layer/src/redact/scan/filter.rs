@@ -44,14 +44,33 @@ const WIDE_GAP: u8 = 4;
 /// `@`, `:` and `=`.
 const SIGN: u8 = 8;
 const SIGN_AT: u8 = 16;
+/// `%`, `&` and `,`: what an escape begins with, and what stands between the numbers of a list.
+const SIGN_CODE: u8 = 128;
 /// Letters take two classes: the nibbles of the first fifteen and of the last eleven do not multiply out.
 const LETTER: u8 = 32 | 64;
 
-/// A candidate with this bit is a run of digits rather than a start.
-const DIGITS: u32 = 1 << 31;
+/// What a candidate is, in its upper bits: here starts what a detector looks for,
+pub(super) const START: u32 = 1 << 28;
+/// a run of digits and what may stand between them,
+pub(super) const DIGITS: u32 = 1 << 29;
+/// a run of letters and digits as long as encoded text has,
+pub(super) const WORD: u32 = 1 << 30;
+/// pairs of letters and digits with one character between them, as in a dump of bytes.
+pub(super) const PAIRS: u32 = 1 << 31;
+const KINDS: u32 = START | DIGITS | WORD | PAIRS;
 
 /// Digits a card number has at least.
 pub(super) const RUN: usize = 13;
+
+/// What a pass over a buffer tells besides candidates.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Seen {
+    /// Every byte may be written as it is.
+    pub(super) plain: bool,
+    /// Some byte may belong to an escape or to a character that looks like another: above 0x7e, a control
+    /// character, a backslash.
+    pub(super) odd: bool,
+}
 
 impl Tables {
     pub(super) fn new(stems: &[Stem]) -> Tables {
@@ -62,12 +81,13 @@ impl Tables {
             #[cfg(target_arch = "x86_64")]
             avx2: std::arch::is_x86_feature_detected!("avx2"),
         };
-        let classes: [(u8, &[u8], &[u8]); 7] = [
+        let classes: [(u8, &[u8], &[u8]); 8] = [
             (DIGIT, &[3], &[0, 1, 2, 3, 4, 5, 6, 7, 8, 9]),
             (GAP, &[2], &[0x0, 0xd, 0xe]),
             (WIDE_GAP, &[0xc, 0xa], &[0x2, 0x0]),
             (SIGN, &[3], &[0xa, 0xd]),
             (SIGN_AT, &[4], &[0]),
+            (SIGN_CODE, &[2], &[0x5, 0x6, 0xc]),
             (32, &[4, 6], &[1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15]),
             (64, &[5, 7], &[0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10]),
         ];
@@ -102,20 +122,21 @@ impl Tables {
         }
     }
 
-    /// Adds every candidate's position to `to`, in order; answers whether all bytes may be written as they are.
+    /// Puts every candidate into `to`, in order.
     #[inline]
-    pub(super) fn candidates(&self, bytes: &mut Vec<u8>, to: &mut Vec<u32>) -> bool {
+    pub(super) fn candidates(&self, bytes: &mut Vec<u8>, to: &mut Vec<u32>) -> Seen {
+        to.clear();
         let len = bytes.len();
         let blocks = len.div_ceil(BLOCK);
         // The last block and the three bytes behind it are read whole.
         bytes.resize((blocks + 1) * BLOCK, SEPARATOR);
-        let plain = self.padded(bytes, blocks, to);
+        let seen = self.padded(bytes, blocks, to);
         bytes.truncate(len);
-        plain
+        seen
     }
 
     #[inline]
-    fn padded(&self, bytes: &[u8], blocks: usize, to: &mut Vec<u32>) -> bool {
+    fn padded(&self, bytes: &[u8], blocks: usize, to: &mut Vec<u32>) -> Seen {
         #[cfg(target_arch = "x86_64")]
         if self.avx2 {
             return avx2::padded(self, bytes, blocks, to);
@@ -123,9 +144,9 @@ impl Tables {
         self.padded_plainly(bytes, blocks, to)
     }
 
-    fn padded_plainly(&self, bytes: &[u8], blocks: usize, to: &mut Vec<u32>) -> bool {
+    fn padded_plainly(&self, bytes: &[u8], blocks: usize, to: &mut Vec<u32>) -> Seen {
         let mut window = Window::default();
-        let mut plain = true;
+        let mut seen = Seen { plain: true, odd: false };
         for block in 0..blocks {
             let mut masks = Masks::default();
             for bit in 0..BLOCK {
@@ -139,17 +160,18 @@ impl Tables {
                     buckets.fold(u8::MAX, |all, each| all & each) != 0
                 };
                 masks.stem |= u32::from(self.stem.iter().any(begins)) << bit;
-                masks.sign |= u32::from(class & (SIGN | SIGN_AT) != 0) << bit;
+                masks.sign |= u32::from(class & (SIGN | SIGN_AT | SIGN_CODE) != 0) << bit;
                 masks.digit |= u32::from(class & DIGIT != 0) << bit;
                 masks.run |= u32::from(class & (DIGIT | GAP | WIDE_GAP) != 0) << bit;
                 masks.letter |= u32::from(class & LETTER != 0) << bit;
-                plain &= escape::is_plain(byte);
+                seen.plain &= escape::is_plain(byte);
+                seen.odd |= !escape::is_plain(byte) && byte != b'"';
             }
             masks.stem = self.begin_a_stem(masks.stem, &bytes[block * BLOCK..]);
             window.push(masks, block, to);
         }
         window.push(Masks::default(), blocks, to);
-        plain
+        seen
     }
 
     /// Those of a block's positions whose first three bytes may begin a stem.
@@ -216,18 +238,22 @@ struct Window {
     before: Masks,
     /// The character before the window was a letter or digit.
     word: u64,
+    /// Not zero if eight aligned positions of `before` are letters and digits.
+    full: u32,
 }
 
 impl Window {
     /// Tells of the candidates that start in the block before this one.
     #[inline]
     fn push(&mut self, now: Masks, block: usize, to: &mut Vec<u32>) {
-        // Without a digit there is neither a run nor a country code.
-        if (self.before.stem | self.before.sign | self.before.digit | now.digit) != 0 {
+        let full = has_full_byte(now.letter | now.digit);
+        // Without a digit there is neither a run nor a country code; a long word fills eight positions somewhere.
+        if (self.before.stem | self.before.sign | self.before.digit | now.digit | self.full | full) != 0 {
             self.tell(now, block, to);
         }
         self.word = u64::from((self.before.letter | self.before.digit) >> (BLOCK - 1));
         self.before = now;
+        self.full = full;
     }
 
     fn tell(&self, now: Masks, block: usize, to: &mut Vec<u32>) {
@@ -239,47 +265,61 @@ impl Window {
         let runs = runs & runs >> 2;
         let runs = runs & runs >> 4;
         let runs = (runs & runs >> 5) as u32;
-        let word = ((letter | digit) << 1) | self.word;
-        let country = (letter & letter >> 1 & digit >> 2 & digit >> 3 & !word) as u32;
-        let mut starts = self.before.stem | self.before.sign | country;
-        if (starts | runs) != 0 && block > 0 {
+        let word = letter | digit;
+        let before = word << 1 | self.word;
+        let two = word & word >> 1;
+        let country = letter & letter >> 1 & digit >> 2 & digit >> 3 & !before;
+        let words = two & two >> 2;
+        let words = words & words >> 4;
+        let words = words & words >> 8 & !before;
+        let pairs = two & !(word >> 2) & !before;
+        let pairs = pairs & pairs >> 3;
+        let pairs = pairs & pairs >> 6;
+        let starts = self.before.stem | self.before.sign | country as u32;
+        // One mark for each run that begins here; its bounds are found when it is looked at.
+        let runs = runs & !(runs << 1);
+        let (words, pairs) = (words as u32, pairs as u32 & !((pairs << 3) as u32));
+        let mut any = starts | runs | words | pairs;
+        if any != 0 && block > 0 {
             let base = ((block - 1) * BLOCK) as u32;
-            if runs != 0 {
-                // One mark for each run that begins here; its bounds are found when it is looked at.
-                let mut firsts = runs & !(runs << 1);
-                while firsts != 0 {
-                    let at = firsts.trailing_zeros();
-                    let below = starts & ((1u64 << at) - 1) as u32;
-                    push_all(below, base, to);
-                    starts &= !below;
-                    to.push((base + at) | DIGITS);
-                    firsts &= firsts - 1;
-                }
+            while any != 0 {
+                let at = any.trailing_zeros();
+                any &= any - 1;
+                let kind = |mask: u32, kind: u32| if mask >> at & 1 == 1 { kind } else { 0 };
+                let kinds = kind(starts, START) | kind(runs, DIGITS) | kind(words, WORD) | kind(pairs, PAIRS);
+                to.push((base + at) | kinds);
             }
-            push_all(starts, base, to);
         }
     }
 }
 
-fn push_all(mut starts: u32, base: u32, to: &mut Vec<u32>) {
-    while starts != 0 {
-        to.push(base + starts.trailing_zeros());
-        starts &= starts - 1;
-    }
+/// Whether one of the four bytes is 0xff.
+#[inline]
+fn has_full_byte(mask: u32) -> u32 {
+    mask & (!mask).wrapping_sub(0x0101_0101) & 0x8080_8080
 }
 
-/// A candidate's position, and whether it lies in a run of digits.
-pub(super) fn unpack(candidate: u32) -> (usize, bool) {
-    ((candidate & !DIGITS) as usize, candidate & DIGITS != 0)
+/// A candidate's position, and what it is.
+pub(super) fn unpack(candidate: u32) -> (usize, u32) {
+    ((candidate & !KINDS) as usize, candidate & KINDS)
 }
 
-/// The whole run around `at`, within one value, from its first digit on.
-pub(super) fn digit_run(bytes: &[u8], at: usize, value: Range<usize>) -> Range<usize> {
+/// Takes those in `value` from the front of `candidates`, dropping what comes before.
+pub(super) fn up_to<'a>(candidates: &mut &'a [u32], value: Range<usize>) -> &'a [u32] {
+    let below = |end: usize| move |candidate: &&u32| unpack(**candidate).0 < end;
+    let skip = candidates.iter().take_while(below(value.start)).count();
+    let take = candidates[skip..].iter().take_while(below(value.end)).count();
+    let here = &candidates[skip..skip + take];
+    *candidates = &candidates[skip + take..];
+    here
+}
+
+/// The whole run around `at`, from its first digit on.
+pub(super) fn digit_run(text: &[u8], at: usize) -> Range<usize> {
     let in_run = |byte: &u8| byte.is_ascii_digit() || matches!(byte, b' ' | b'-' | b'.' | 0xc2 | 0xa0);
-    let at = at.max(value.start);
-    let start = value.start + bytes[value.start..at].iter().rposition(|b| !in_run(b)).map_or(0, |p| p + 1);
-    let end = bytes[at..value.end].iter().position(|b| !in_run(b)).map_or(value.end, |p| at + p);
-    let skip = bytes[start..end].iter().position(u8::is_ascii_digit).unwrap_or(end - start);
+    let start = text[..at].iter().rposition(|b| !in_run(b)).map_or(0, |p| p + 1);
+    let end = text[at..].iter().position(|b| !in_run(b)).map_or(text.len(), |p| at + p);
+    let skip = text[start..end].iter().position(u8::is_ascii_digit).unwrap_or(end - start);
     start + skip..end
 }
 

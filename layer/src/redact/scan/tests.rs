@@ -86,12 +86,6 @@ fn what_one_row_found_does_not_hide_what_another_finds_behind_it() {
 }
 
 #[test]
-fn values_made_of_candidates_are_replaced_whole() {
-    let (values, _) = scan(&[&"eyJ".repeat(20_000), "short"]);
-    assert!(values.entries.iter().all(|entry| entry.kind == Kind::Marker(Label::OVERRUN)));
-}
-
-#[test]
 fn a_detector_of_the_policy_masks_beside_the_built_in_ones() {
     let form = Form::Prefix {
         prefixes: vec!["cb_".into(), "badge/".into()],
@@ -128,10 +122,10 @@ proptest! {
         let mut bytes = text.into_bytes();
         bytes.truncate(bytes.len().saturating_sub(cut));
         let (mut fast, mut plain) = (Vec::new(), Vec::new());
-        let fast_plain = scanner.filter.candidates(&mut bytes, &mut fast);
-        let slow_plain = Tables::without_vectors(&scanner.filter).candidates(&mut bytes, &mut plain);
+        let fast_seen = scanner.filter.candidates(&mut bytes, &mut fast);
+        let slow_seen = Tables::without_vectors(&scanner.filter).candidates(&mut bytes, &mut plain);
         prop_assert_eq!(fast, plain);
-        prop_assert_eq!(fast_plain, slow_plain);
+        prop_assert_eq!(fast_seen, slow_seen);
     }
 
     #[test]

@@ -3,17 +3,17 @@
 
 use std::arch::x86_64::*;
 
-use super::{BLOCK, DIGIT, GAP, LETTER, Masks, SIGN, SIGN_AT, Tables, WIDE_GAP, Window};
+use super::{BLOCK, DIGIT, GAP, LETTER, Masks, SIGN, SIGN_AT, SIGN_CODE, Seen, Tables, WIDE_GAP, Window};
 
 /// As `Tables::padded_plainly`. Call only where `Tables::avx2` says so.
-pub(super) fn padded(tables: &Tables, bytes: &[u8], blocks: usize, to: &mut Vec<u32>) -> bool {
+pub(super) fn padded(tables: &Tables, bytes: &[u8], blocks: usize, to: &mut Vec<u32>) -> Seen {
     assert!(bytes.len() >= (blocks + 1) * BLOCK);
     // SAFETY: `Tables::new` has asked the processor for AVX2, and this is reached only if it has it.
     unsafe { blocks_of_32(tables, bytes, blocks, to) }
 }
 
 #[target_feature(enable = "avx2")]
-fn blocks_of_32(tables: &Tables, bytes: &[u8], blocks: usize, to: &mut Vec<u32>) -> bool {
+fn blocks_of_32(tables: &Tables, bytes: &[u8], blocks: usize, to: &mut Vec<u32>) -> Seen {
     let twice = |table: &[u8; 16]| _mm256_broadcastsi128_si256(load16(table));
     let sets = tables.stem.each_ref().map(|set| set.each_ref().map(|[low, high]| [twice(low), twice(high)]));
     let class = [twice(&tables.class[0]), twice(&tables.class[1])];
@@ -29,7 +29,7 @@ fn blocks_of_32(tables: &Tables, bytes: &[u8], blocks: usize, to: &mut Vec<u32>)
     let of = |class: __m256i, bits: u8| any(_mm256_and_si256(class, _mm256_set1_epi8(bits as i8)));
 
     let mut window = Window::default();
-    let mut special = zero;
+    let (mut odd, mut quoted) = (zero, zero);
     for block in 0..blocks {
         let at = block * BLOCK;
         let now = load32(bytes, at);
@@ -50,9 +50,9 @@ fn blocks_of_32(tables: &Tables, bytes: &[u8], blocks: usize, to: &mut Vec<u32>)
         let quote = _mm256_cmpeq_epi8(now, _mm256_set1_epi8(b'"' as i8));
         let backslash = _mm256_cmpeq_epi8(now, _mm256_set1_epi8(b'\\' as i8));
         let delete = _mm256_cmpeq_epi8(now, _mm256_set1_epi8(0x7f));
-        special = _mm256_or_si256(special, _mm256_or_si256(control, quote));
-        special = _mm256_or_si256(special, _mm256_or_si256(backslash, delete));
-        let signs = _mm256_and_si256(classes, _mm256_set1_epi8((SIGN | SIGN_AT) as i8));
+        odd = _mm256_or_si256(odd, _mm256_or_si256(control, _mm256_or_si256(backslash, delete)));
+        quoted = _mm256_or_si256(quoted, quote);
+        let signs = _mm256_and_si256(classes, _mm256_set1_epi8((SIGN | SIGN_AT | SIGN_CODE) as i8));
         let masks = Masks {
             stem: tables.begin_a_stem(any(stems), &bytes[at..]),
             sign: any(signs),
@@ -63,7 +63,8 @@ fn blocks_of_32(tables: &Tables, bytes: &[u8], blocks: usize, to: &mut Vec<u32>)
         window.push(masks, block, to);
     }
     window.push(Masks::default(), blocks, to);
-    _mm256_testz_si256(special, special) == 1
+    let odd = _mm256_testz_si256(odd, odd) == 0;
+    Seen { plain: !odd && _mm256_testz_si256(quoted, quoted) == 1, odd }
 }
 
 #[target_feature(enable = "avx2")]

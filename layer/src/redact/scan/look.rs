@@ -1,0 +1,148 @@
+//! Detectors look at the candidates of one value.
+
+use std::ops::Range;
+
+use super::filter::{self, DIGITS, PAIRS, START, WORD};
+use super::{Hit, Scanner};
+use crate::redact::decode::{Budget, Run, escape, list, word};
+use crate::redact::detect::{DETECTORS, Trigger};
+use crate::redact::keys::KeyRules;
+
+/// What was noticed on the way.
+#[derive(Debug, Default)]
+pub(crate) struct Notes {
+    /// Stretches of the value that may be text in another form.
+    pub(crate) runs: Vec<Run>,
+    /// The value holds an escape.
+    pub(crate) escaped: bool,
+    /// How far each detector has found something.
+    reach: Vec<u32>,
+    /// Assignments looked at inside others.
+    nested: usize,
+}
+
+impl Notes {
+    #[inline]
+    pub(crate) fn clear(&mut self) {
+        self.runs.clear();
+        self.escaped = false;
+        self.reach.clear();
+        self.nested = 0;
+    }
+}
+
+/// How far runs of one kind have been looked at: each is looked at once.
+#[derive(Default)]
+struct Done {
+    digits: usize,
+    word: usize,
+    list: usize,
+}
+
+impl Scanner {
+    /// Adds what is found in `bytes[value]` to `hits`; false if that was too much work.
+    #[expect(clippy::too_many_arguments, reason = "parts of one state, lent apart")]
+    pub(in crate::redact) fn look(
+        &self,
+        keys: &KeyRules,
+        bytes: &[u8],
+        value: Range<usize>,
+        candidates: &[u32],
+        notes: &mut Notes,
+        hits: &mut Vec<Hit>,
+        budget: &mut Budget,
+    ) -> bool {
+        let start = value.start;
+        let text = &bytes[value.clone()];
+        let Notes { runs, escaped, reach, nested } = notes;
+        runs.clear();
+        *escaped = false;
+        let mut done = Done::default();
+        let mut hit = |budget: &mut Budget, detector: usize, at: usize| -> Option<usize> {
+            if reach.get(detector).is_some_and(|end| start + at < *end as usize) {
+                // What a detector found reaches as far as it can see: looking again inside would find no more.
+                // An assignment may hold another that reaches further, but not without end.
+                if !is_assignment(detector) || *nested == NESTED_MOST {
+                    return None;
+                }
+                *nested += 1;
+            }
+            budget.spend(VERIFY);
+            let range = self.detect(detector, keys, text, at)?;
+            budget.spend(range.len());
+            let (hit_start, hit_end) = ((start + range.start) as u32, (start + range.end) as u32);
+            hits.push(Hit { start: hit_start, end: hit_end, label: self.labels[detector] });
+            if reach.is_empty() {
+                reach.resize(self.labels.len(), 0);
+            }
+            reach[detector] = reach[detector].max(hit_end);
+            Some(range.end)
+        };
+        for candidate in candidates {
+            if budget.is_spent() {
+                return false;
+            }
+            let (at, kinds) = filter::unpack(*candidate);
+            let at = at - start;
+            if kinds & DIGITS != 0 && at >= done.digits {
+                let run = filter::digit_run(text, at);
+                done.digits = run.end;
+                if filter::count_digits(&text[run.clone()]) >= filter::RUN {
+                    // A run may hold several numbers: behind one that was found, what is left is looked at again.
+                    for detector in &self.digits {
+                        let mut from = run.start;
+                        while let Some(end) = hit(budget, *detector, from) {
+                            from = end.max(from + 1);
+                        }
+                    }
+                }
+            }
+            if kinds & WORD != 0 {
+                done.word = word::look(text, at, done.word, runs);
+            }
+            if kinds & PAIRS != 0 {
+                done.list = list::look(text, at, done.list, runs);
+            }
+            if kinds & START == 0 {
+                continue;
+            }
+            match text[at] {
+                b'@' => self.at.iter().for_each(|detector| _ = hit(budget, *detector, at)),
+                b':' | b'=' => {
+                    self.assign.iter().for_each(|detector| _ = hit(budget, *detector, at));
+                    if text[at..].starts_with(b"://") {
+                        self.scheme.iter().for_each(|detector| _ = hit(budget, *detector, at));
+                    }
+                }
+                b'%' | b'&' => *escaped = *escaped || escape::read(text, at).is_some(),
+                b',' if at > 0 && text[at - 1].is_ascii_hexdigit() => {
+                    done.list = list::look(text, at - 1, done.list, runs);
+                }
+                _ => {}
+            }
+            if filter::is_country_code(text, at) {
+                self.country.iter().for_each(|detector| _ = hit(budget, *detector, at));
+            }
+            self.stems.at(text, at, |detector| _ = hit(budget, detector, at));
+        }
+        !budget.is_spent()
+    }
+
+    /// Built-in rows first, then the policy's own.
+    fn detect(&self, detector: usize, keys: &KeyRules, value: &[u8], at: usize) -> Option<Range<usize>> {
+        match DETECTORS.get(detector) {
+            Some(built_in) => built_in.verify(keys, value, at),
+            None => self.own.get(detector - DETECTORS.len())?.verify(value, at),
+        }
+    }
+}
+
+fn is_assignment(detector: usize) -> bool {
+    DETECTORS.get(detector).is_some_and(|row| matches!(row.trigger, Trigger::Assign))
+}
+
+/// Assignments looked at inside what an assignment already hides, in one scan.
+const NESTED_MOST: usize = 64;
+
+/// What a look costs, in bytes scanned.
+const VERIFY: usize = 100;
