@@ -151,7 +151,7 @@ impl Scanner {
         notes.clear();
         budget.spend(view.text.len());
         let odd = self.candidates(&mut view.text, candidates);
-        if !self.look(keys, &view.text, 0..view.text.len(), candidates, notes, hits, budget) {
+        if !self.look(keys, &view.text, 0, candidates, notes, hits, budget) {
             return false;
         }
         // What stands in the source as it stands here has been looked at there.

@@ -107,14 +107,21 @@ impl Scanner {
         let mut candidates = candidates.as_slice();
         notes.clear();
         for entry in &mut values.entries {
-            let range = entry.start as usize..entry.end as usize;
-            let here = filter::up_to(&mut candidates, range.clone());
-            if here.is_empty() && !odd {
+            let (start, end) = (entry.start as usize, entry.end as usize);
+            // Separators may be candidates, and are in no value.
+            while candidates.first().is_some_and(|candidate| filter::unpack(*candidate).0 < start) {
+                candidates = &candidates[1..];
+            }
+            let is_here = |candidate: &&u32| filter::unpack(**candidate).0 < end;
+            let here = candidates.iter().take_while(is_here).count();
+            if here == 0 && !odd {
                 continue;
             }
-            let mut budget = Budget::of(range.len());
-            let (start, text) = (range.start, &values.bytes[range.clone()]);
-            let done = self.look(keys, &values.bytes, range, here, notes, hits, &mut budget)
+            let (here, rest) = candidates.split_at(here);
+            candidates = rest;
+            let mut budget = Budget::of(end - start);
+            let text = &values.bytes[start..end];
+            let done = self.look(keys, text, start, here, notes, hits, &mut budget)
                 && self.decode(keys, text, start, odd, notes, hits, levels, &mut budget);
             if !done {
                 // Made to be slow. What has not been examined is not written.

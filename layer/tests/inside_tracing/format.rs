@@ -88,7 +88,7 @@ fn the_layers_own_records_are_valid_too() {
     let schema = schema();
     // A queue of the least size, and more than it holds in one go: the loss is told in band.
     let world = World::with("[channels.app]\nqueue = \"64 KiB\"\non_full = \"drop\"");
-    world.log(|| (0..500).for_each(|n| info!(n, text = "x".repeat(30_000), "burst")));
+    world.log(|| (0..500).for_each(|n| info!(n, text = "x ".repeat(15_000), "burst")));
     world.log(|| {
         (0..20).for_each(|n| {
             let _ = world.records("app");

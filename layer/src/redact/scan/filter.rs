@@ -49,15 +49,20 @@ const SIGN_CODE: u8 = 128;
 /// Letters take two classes: the nibbles of the first fifteen and of the last eleven do not multiply out.
 const LETTER: u8 = 32 | 64;
 
-/// What a candidate is, in its upper bits: here starts what a detector looks for,
-pub(super) const START: u32 = 1 << 28;
+/// What a candidate is, in its upper bits; it can be several things. The start of a stem,
+pub(super) const STEM: u32 = 1 << 26;
+/// one of the signs that are looked at,
+pub(super) const SIGN_HERE: u32 = 1 << 27;
+/// two letters and two digits at the start of a word,
+pub(super) const COUNTRY: u32 = 1 << 28;
 /// a run of digits and what may stand between them,
 pub(super) const DIGITS: u32 = 1 << 29;
 /// a run of letters and digits as long as encoded text has,
 pub(super) const WORD: u32 = 1 << 30;
 /// pairs of letters and digits with one character between them, as in a dump of bytes.
 pub(super) const PAIRS: u32 = 1 << 31;
-const KINDS: u32 = START | DIGITS | WORD | PAIRS;
+/// The lower bits are its position: no event's text is as long as 64 MiB.
+const POSITION: u32 = STEM - 1;
 
 /// Digits a card number has at least.
 pub(super) const RUN: usize = 13;
@@ -244,11 +249,12 @@ struct Window {
 
 impl Window {
     /// Tells of the candidates that start in the block before this one.
-    #[inline]
+    #[inline(always)]
     fn push(&mut self, now: Masks, block: usize, to: &mut Vec<u32>) {
         let full = has_full_byte(now.letter | now.digit);
         // Without a digit there is neither a run nor a country code; a long word fills eight positions somewhere.
-        if (self.before.stem | self.before.sign | self.before.digit | now.digit | self.full | full) != 0 {
+        let any = self.before.stem | self.before.sign | self.before.digit | now.digit | self.full | full;
+        if any != 0 && block > 0 {
             self.tell(now, block, to);
         }
         self.word = u64::from((self.before.letter | self.before.digit) >> (BLOCK - 1));
@@ -256,46 +262,48 @@ impl Window {
         self.full = full;
     }
 
+    #[inline(never)]
     fn tell(&self, now: Masks, block: usize, to: &mut Vec<u32>) {
         let join = |low: u32, high: u32| u64::from(low) | u64::from(high) << BLOCK;
-        let run = join(self.before.run, now.run);
         let digit = join(self.before.digit, now.digit);
         let letter = join(self.before.letter, now.letter);
-        let runs = run & run >> 1;
-        let runs = runs & runs >> 2;
-        let runs = runs & runs >> 4;
-        let runs = (runs & runs >> 5) as u32;
         let word = letter | digit;
-        let before = word << 1 | self.word;
+        let first = !(word << 1 | self.word);
         let two = word & word >> 1;
-        let country = letter & letter >> 1 & digit >> 2 & digit >> 3 & !before;
-        let words = two & two >> 2;
-        let words = words & words >> 4;
-        let words = words & words >> 8 & !before;
-        let pairs = two & !(word >> 2) & !before;
+        let country = (letter & letter >> 1 & digit >> 2 & digit >> 3 & first) as u32;
+        let runs = in_a_row_of_13(join(self.before.run, now.run)) as u32;
+        let words = in_a_row_of_16(two) & first;
+        let pairs = two & !(word >> 2) & first;
         let pairs = pairs & pairs >> 3;
         let pairs = pairs & pairs >> 6;
-        let starts = self.before.stem | self.before.sign | country as u32;
+        let (stem, sign, words, pairs) = (self.before.stem, self.before.sign, words as u32, pairs as u32);
         // One mark for each run that begins here; its bounds are found when it is looked at.
-        let runs = runs & !(runs << 1);
-        let (words, pairs) = (words as u32, pairs as u32 & !((pairs << 3) as u32));
-        let mut any = starts | runs | words | pairs;
-        if any != 0 && block > 0 {
-            let base = ((block - 1) * BLOCK) as u32;
-            while any != 0 {
-                let at = any.trailing_zeros();
-                any &= any - 1;
-                let kind = |mask: u32, kind: u32| if mask >> at & 1 == 1 { kind } else { 0 };
-                to.push(
-                    base + at
-                        | kind(starts, START)
-                        | kind(runs, DIGITS)
-                        | kind(words, WORD)
-                        | kind(pairs, PAIRS),
-                );
-            }
+        let (runs, pairs) = (runs & !(runs << 1), pairs & !(pairs << 3));
+        let mut any = stem | sign | country | runs | words | pairs;
+        let base = ((block - 1) * BLOCK) as u32;
+        while any != 0 {
+            let at = any.trailing_zeros();
+            any &= any - 1;
+            let kind = |mask: u32, kind: u32| (mask >> at & 1) * kind;
+            let kinds = kind(stem, STEM) | kind(sign, SIGN_HERE) | kind(country, COUNTRY);
+            to.push((base + at) | kinds | kind(runs, DIGITS) | kind(words, WORD) | kind(pairs, PAIRS));
         }
     }
+}
+
+/// The first positions of 13 ones in a row.
+fn in_a_row_of_13(mask: u64) -> u64 {
+    let mask = mask & mask >> 1;
+    let mask = mask & mask >> 2;
+    let mask = mask & mask >> 4;
+    mask & mask >> 5
+}
+
+/// The same of 16; `two` has the first of two.
+fn in_a_row_of_16(two: u64) -> u64 {
+    let mask = two & two >> 2;
+    let mask = mask & mask >> 4;
+    mask & mask >> 8
 }
 
 /// Whether one of the four bytes is 0xff.
@@ -306,17 +314,7 @@ fn has_full_byte(mask: u32) -> u32 {
 
 /// A candidate's position, and what it is.
 pub(super) fn unpack(candidate: u32) -> (usize, u32) {
-    ((candidate & !KINDS) as usize, candidate & KINDS)
-}
-
-/// Takes those in `value` from the front of `candidates`, dropping what comes before.
-pub(super) fn up_to<'a>(candidates: &mut &'a [u32], value: Range<usize>) -> &'a [u32] {
-    let below = |end: usize| move |candidate: &&u32| unpack(**candidate).0 < end;
-    let skip = candidates.iter().take_while(below(value.start)).count();
-    let take = candidates[skip..].iter().take_while(below(value.end)).count();
-    let here = &candidates[skip..skip + take];
-    *candidates = &candidates[skip + take..];
-    here
+    ((candidate & POSITION) as usize, candidate & !POSITION)
 }
 
 /// The whole run around `at`, from its first digit on.
@@ -332,13 +330,5 @@ pub(super) fn count_digits(bytes: &[u8]) -> usize {
     bytes.iter().filter(|byte| byte.is_ascii_digit()).count()
 }
 
-pub(super) fn is_country_code(value: &[u8], at: usize) -> bool {
-    let is = |offset: usize, test: fn(&u8) -> bool| value.get(at + offset).is_some_and(test);
-    is(0, u8::is_ascii_alphabetic)
-        && is(1, u8::is_ascii_alphabetic)
-        && is(2, u8::is_ascii_digit)
-        && is(3, u8::is_ascii_digit)
-        && (at == 0 || !value[at - 1].is_ascii_alphanumeric())
-}
-
-const _: () = assert!(RUN == 1 + 1 + 2 + 4 + 5, "the shifts in `Window::push` add up to a run of 13");
+const _: () =
+    assert!(RUN == 1 + 1 + 2 + 4 + 5, "the shifts in `in_a_row_of_13` add up to a run of that many");

@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use super::filter::{self, DIGITS, PAIRS, START, WORD};
+use super::filter::{self, COUNTRY, DIGITS, PAIRS, SIGN_HERE, STEM, WORD};
 use super::{Hit, Scanner};
 use crate::redact::decode::{Budget, Run, escape, list, word};
 use crate::redact::detect::{DETECTORS, Trigger};
@@ -40,20 +40,19 @@ struct Done {
 }
 
 impl Scanner {
-    /// Adds what is found in `bytes[value]` to `hits`; false if that was too much work.
+    /// Adds what is found in `text` to `hits`, which count from `start` bytes before it like the candidates; false if
+    /// that was too much work.
     #[expect(clippy::too_many_arguments, reason = "parts of one state, lent apart")]
     pub(in crate::redact) fn look(
         &self,
         keys: &KeyRules,
-        bytes: &[u8],
-        value: Range<usize>,
+        text: &[u8],
+        start: usize,
         candidates: &[u32],
         notes: &mut Notes,
         hits: &mut Vec<Hit>,
         budget: &mut Budget,
     ) -> bool {
-        let start = value.start;
-        let text = &bytes[value.clone()];
         let Notes { runs, escaped, reach, nested } = notes;
         runs.clear();
         *escaped = false;
@@ -84,6 +83,34 @@ impl Scanner {
             }
             let (at, kinds) = filter::unpack(*candidate);
             let at = at - start;
+            if kinds & STEM != 0 {
+                self.stems.at(text, at, |detector| _ = hit(budget, detector, at));
+            }
+            if kinds & COUNTRY != 0 {
+                self.country.iter().for_each(|detector| _ = hit(budget, *detector, at));
+            }
+            if kinds & SIGN_HERE != 0 {
+                match text[at] {
+                    b'@' => self.at.iter().for_each(|detector| _ = hit(budget, *detector, at)),
+                    b':' | b'=' => {
+                        self.assign.iter().for_each(|detector| _ = hit(budget, *detector, at));
+                        if text[at..].starts_with(b"://") {
+                            self.scheme.iter().for_each(|detector| _ = hit(budget, *detector, at));
+                        }
+                    }
+                    b'%' | b'&' => *escaped = *escaped || escape::read(text, at).is_some(),
+                    _ if at > 0 && text[at - 1].is_ascii_hexdigit() => {
+                        done.list = list::look(text, at - 1, done.list, runs);
+                    }
+                    _ => {}
+                }
+            }
+            if kinds & WORD != 0 {
+                done.word = word::look(text, at, done.word, runs);
+            }
+            if kinds & PAIRS != 0 {
+                done.list = list::look(text, at, done.list, runs);
+            }
             if kinds & DIGITS != 0 && at >= done.digits {
                 let run = filter::digit_run(text, at);
                 done.digits = run.end;
@@ -97,33 +124,6 @@ impl Scanner {
                     }
                 }
             }
-            if kinds & WORD != 0 {
-                done.word = word::look(text, at, done.word, runs);
-            }
-            if kinds & PAIRS != 0 {
-                done.list = list::look(text, at, done.list, runs);
-            }
-            if kinds & START == 0 {
-                continue;
-            }
-            match text[at] {
-                b'@' => self.at.iter().for_each(|detector| _ = hit(budget, *detector, at)),
-                b':' | b'=' => {
-                    self.assign.iter().for_each(|detector| _ = hit(budget, *detector, at));
-                    if text[at..].starts_with(b"://") {
-                        self.scheme.iter().for_each(|detector| _ = hit(budget, *detector, at));
-                    }
-                }
-                b'%' | b'&' => *escaped = *escaped || escape::read(text, at).is_some(),
-                b',' if at > 0 && text[at - 1].is_ascii_hexdigit() => {
-                    done.list = list::look(text, at - 1, done.list, runs);
-                }
-                _ => {}
-            }
-            if filter::is_country_code(text, at) {
-                self.country.iter().for_each(|detector| _ = hit(budget, *detector, at));
-            }
-            self.stems.at(text, at, |detector| _ = hit(budget, detector, at));
         }
         !budget.is_spent()
     }
