@@ -16,10 +16,20 @@
 mod alphabet;
 mod assign;
 mod beside;
+mod call;
+mod cell;
+mod column;
+mod command;
 mod email;
+mod extent;
 mod http;
 mod key_block;
+mod markup;
+mod name;
 mod number;
+mod opaque;
+mod pair;
+mod sibling;
 mod table;
 mod url;
 

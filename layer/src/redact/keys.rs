@@ -22,12 +22,14 @@
 //!   though never a name of the secret itself).
 
 mod fold;
+mod quick;
 mod table;
 
 use crate::policy::RedactPolicy;
 
 use self::fold::Folded;
 pub(super) use self::fold::{is_ignorable, look_alike};
+use self::quick::Quick;
 use self::table::Place;
 
 /// The built-in tables and the policy's own keys, ready to be asked.
@@ -35,6 +37,9 @@ use self::table::Place;
 pub(crate) struct KeyRules {
     stems: Index<Stem>,
     words: Index<&'static table::Word>,
+    /// Folded; matched anywhere in names that are not ASCII.
+    foreign: Vec<(String, KeyClass)>,
+    quick: Quick,
     /// Folded, matched like stems but digits count.
     custom: Vec<String>,
     drop: Vec<String>,
@@ -88,7 +93,14 @@ impl KeyRules {
         let stems = table::STEMS
             .iter()
             .flat_map(|(class, texts)| texts.iter().map(|text| Stem { text, class: *class }));
+        let foreign =
+            table::FOREIGN.iter().flat_map(|(class, texts)| texts.iter().map(|text| (*text, *class)));
+        let foreign = foreign.map(|(text, class)| {
+            (fold::with(text, |name| String::from_utf8_lossy(name.letters).into_owned()), class)
+        });
         KeyRules {
+            foreign: foreign.collect(),
+            quick: quick(),
             stems: Index::new(stems.collect(), |stem| stem.text),
             words: Index::new(table::WORDS.iter().collect(), |word| word.texts[0]),
             custom: fold_all(&policy.mask_keys),
@@ -105,6 +117,9 @@ impl KeyRules {
     /// Whether the value beside `key` inside a text is to be hidden: only secrets, payment data and the policy's
     /// own keys, because prose is full of `name:` and `address:`.
     pub(crate) fn class_in_text(&self, key: &str) -> Option<KeyClass> {
+        if self.custom.is_empty() && self.drop.is_empty() && self.quick.is_harmless(key) {
+            return None;
+        }
         match self.action(key) {
             KeyAction::Mask(class @ (KeyClass::Custom | KeyClass::Authentication | KeyClass::Payment)) => {
                 Some(class)
@@ -180,8 +195,21 @@ impl KeyRules {
                 }
             }
         }
+        if !name.letters.is_ascii() {
+            let foreign = self.foreign.iter().filter(|(text, _)| contains(name.letters, text));
+            foreign.for_each(|(_, class)| found(*class));
+        }
         best
     }
+}
+
+/// What can be hidden inside a text: see [`KeyRules::class_in_text`].
+fn quick() -> Quick {
+    let in_text = |class: KeyClass| matches!(class, KeyClass::Authentication | KeyClass::Payment);
+    let stems = table::STEMS.iter().filter(move |(class, _)| in_text(*class));
+    let stems = stems.flat_map(|(_, texts)| texts.iter().map(|text| vec![*text]));
+    let words = table::WORDS.iter().filter(move |word| in_text(word.class)).map(|word| word.texts.to_vec());
+    Quick::new(stems.chain(words))
 }
 
 #[derive(Clone, Copy, Debug)]

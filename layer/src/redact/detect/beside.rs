@@ -3,7 +3,7 @@
 use std::ops::Range;
 
 use super::MARKER_START;
-use super::assign::quoted;
+use super::extent::quoted;
 use crate::redact::keys::KeyRules;
 
 /// `at` is the start of a flag whose name gives its argument away.

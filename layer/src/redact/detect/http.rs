@@ -35,9 +35,10 @@ pub(super) fn command_line(_: &KeyRules, value: &[u8], at: usize) -> Option<Rang
     if at > 0 && (value[at - 1].is_ascii_alphanumeric() || matches!(value[at - 1], b'-' | b'_')) {
         return None;
     }
-    let flag = value[at..].iter().position(|b| *b == b' ')?;
-    let start =
-        at + flag + value[at + flag..].iter().take_while(|b| matches!(b, b' ' | b'"' | b'\'')).count();
+    let flag =
+        value[at..].iter().take(MOST_FLAG).position(|b| matches!(b, b' ' | b'"' | b'\'' | b'=' | b'\\'))?;
+    let gap = |b: &&u8| matches!(b, b' ' | b'"' | b'\'' | b'=' | b',' | b'\\');
+    let start = at + flag + value[at + flag..].iter().take(MOST_GAP).take_while(gap).count();
     if value[start..].starts_with(MARKER_START) {
         return None;
     }
@@ -103,6 +104,9 @@ fn after_scheme(value: &[u8], at: usize, alphabet: Alphabet) -> Option<(usize, &
     let start = at + word + blanks;
     Some((start, &value[start..start + alphabet.run(value, start)]))
 }
+
+const MOST_FLAG: usize = 16;
+const MOST_GAP: usize = 32;
 
 fn trim_dots(mut run: &[u8]) -> &[u8] {
     while let [head @ .., b'.' | b'/'] = run {

@@ -3,7 +3,10 @@
 use super::Alphabet::{Alnum, Base32, Base64, Dash, Dot, Hex, Lower, Path, Unreserved, Upper, Word};
 use super::Kind::{Credential, Personal};
 use super::Trigger::{self, Stems, StemsAnyCase};
-use super::{Alphabet, Detector, Kind, Verify, assign, beside, email, http, key_block, number, url};
+use super::{
+    Alphabet, Detector, Kind, Verify, assign, beside, call, cell, column, command, email, http, key_block,
+    markup, number, opaque, pair, sibling, url,
+};
 
 /// The detectors, in the order in which the engine prefers them.
 pub(crate) static DETECTORS: &[Detector] = &[
@@ -290,12 +293,17 @@ pub(crate) static DETECTORS: &[Detector] = &[
     custom("basic_auth", StemsAnyCase(&["basic "]), http::basic, Credential, "RFC 7617", || {
         format!("Basic {}", "dXNlcjpwYXNzd29yZA==")
     }),
-    custom("digest_auth", StemsAnyCase(&["digest username="]), http::digest, Credential, "RFC 7616", || {
-        format!("Digest username=\"u\", response=\"{}\"", Hex.sample(32))
-    }),
+    custom(
+        "digest_auth",
+        StemsAnyCase(&["digest username=", "hawk id="]),
+        http::digest,
+        Credential,
+        "RFC 7616",
+        || format!("Digest username=\"u\", response=\"{}\"", Hex.sample(32)),
+    ),
     custom(
         "basic_auth",
-        Stems(&["-u ", "--user "]),
+        Stems(&["-u ", "-u\"", "-u'", "-u\\\"", "--user", "--proxy-user"]),
         http::command_line,
         Credential,
         "curl manual, --user",
@@ -311,6 +319,121 @@ pub(crate) static DETECTORS: &[Detector] = &[
         Credential,
         "POSIX utility conventions, long options",
         || format!("--{} {}", "password", Alnum.sample(12)),
+    ),
+    custom("keyed_secret", Trigger::Assign, sibling::verify, Credential, "the table of field names", || {
+        format!("<add key=\"{}\" value=\"{}\"/>", "password", Alnum.sample(12))
+    }),
+    custom(
+        "keyed_secret",
+        Stems(&["\", ", "\",\"", "\",\n", "\",\\", "', ", "','"]),
+        pair::verify,
+        Credential,
+        "the table of field names",
+        || format!("(\"{}\", \"{}\")", "DB_PASSWORD", Alnum.sample(12)),
+    ),
+    custom(
+        "keyed_secret",
+        StemsAnyCase(&[
+            "word(", "sswd(", "pwd(", "wort(", "rase(", "code(", "cret(", "oken(", "key(", "tial(", "ials(",
+            "tion(", "arer(", "okie(", "kies(", "jwt(", "pin(", "otp(", "cvv(", "asse(", "mdp(",
+        ]),
+        call::verify,
+        Credential,
+        "the table of field names",
+        || format!("Password(\"{}\")", Alnum.sample(12)),
+    ),
+    custom(
+        "keyed_secret",
+        Stems(&[" ->", "→"]),
+        cell::arrow,
+        Credential,
+        "the table of field names",
+        || format!("{} -> {}", "password", Alnum.sample(12)),
+    ),
+    custom("keyed_secret", Stems(&[" | "]), column::padded, Credential, "PostgreSQL manual, psql", || {
+        format!(" user | {} \n------+------\n bob | {}", "password", Alnum.sample(12))
+    }),
+    custom("keyed_secret", Stems(&[" | "]), cell::bar, Credential, "the table of field names", || {
+        format!("| {} | {} |", "password", Alnum.sample(12))
+    }),
+    custom(
+        "keyed_secret",
+        StemsAnyCase(&["ord\t", "swd\t", "pwd\t", "ret\t", "ken\t", "key\t"]),
+        cell::tab,
+        Credential,
+        "the table of field names",
+        || format!("{}\t{}", "password", Alnum.sample(12)),
+    ),
+    custom(
+        "keyed_secret",
+        StemsAnyCase(&[
+            "ord,", "ord\t", "ord\n", "ord\r", "ord;", "ord |", "swd,", "swd\t", "swd\n", "swd\r", "swd;",
+            "swd |", "pwd,", "pwd\t", "pwd\n", "pwd\r", "pwd;", "pwd |", "ret,", "ret\t", "ret\n", "ret\r",
+            "ret;", "ret |", "ken,", "ken\t", "ken\n", "ken\r", "ken;", "ken |", "key,", "key\t", "key\n",
+            "key\r", "key;", "key |",
+        ]),
+        column::verify,
+        Credential,
+        "RFC 4180",
+        || format!("user,{},age\nbob,{},3", "password", Alnum.sample(12)),
+    ),
+    custom(
+        "keyed_secret",
+        StemsAnyCase(&[
+            "</a", "</b", "</c", "</d", "</e", "</f", "</g", "</h", "</i", "</j", "</k", "</l", "</m", "</n",
+            "</o", "</p", "</q", "</r", "</s", "</t", "</u", "</v", "</w", "</x", "</y", "</z",
+        ]),
+        markup::closing,
+        Credential,
+        "W3C, Extensible Markup Language 1.0",
+        || format!("<{0}>{1}</{0}>", "pw", Alnum.sample(12)),
+    ),
+    custom(
+        "keyed_secret",
+        StemsAnyCase(&["ord>", "swd>", "pwd>", "ret>", "ken>", "key>"]),
+        markup::opening,
+        Credential,
+        "W3C, Extensible Markup Language 1.0",
+        || format!("<{}>{}", "password", Alnum.sample(12)),
+    ),
+    custom(
+        "keyed_secret",
+        Stems(&[
+            "mysql",
+            "mariadb",
+            "mongo",
+            "redis-cli",
+            "sshpass",
+            "ldap",
+            "sqlcmd",
+            "curl",
+            "keytool",
+            "openssl",
+            "smbclient",
+        ]),
+        command::argument,
+        Credential,
+        "the programs' own manuals",
+        || format!("mysql -u root -p{}", Alnum.sample(12)),
+    ),
+    custom(
+        "keyed_secret",
+        Stems(&["oracle:thin:", "oracle:oci", "sqlplus "]),
+        command::oracle,
+        Credential,
+        "Oracle Database JDBC Developer's Guide, database URLs",
+        || format!("jdbc:oracle:thin:app/{}@//db:1521/x", Alnum.sample(12)),
+    ),
+    custom("opaque_token", Trigger::Assign, opaque::verify, Credential, "RFC 6749 section 4.1.2", || {
+        format!("/callback?code={}", Alnum.sample(32))
+    }),
+    custom(
+        "aws_secret_key",
+        Stems(&["AKIA", "ASIA", "ABIA", "ACCA"]),
+        opaque::aws_secret,
+        Credential,
+        "AWS IAM User Guide, access keys",
+        || format!("{} {}", made("AKIA", Base32, 16), Alnum.sample(40)),
     ),
     // Personal data
     custom(

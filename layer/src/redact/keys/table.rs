@@ -29,8 +29,10 @@ pub(super) enum Place {
 /// Words that name a credential beyond doubt when they end a name; with the stems of their class no policy can exempt
 /// them. The other words of the table have innocent namesakes (the pin of a board, the key of a map), for which
 /// exemptions are there.
-pub(super) const SECRETS: &[&str] =
-    &["token", "jwt", "bearer", "cookie", "cookies", "otp", "totp", "mdp", "jeton"];
+pub(super) const SECRETS: &[&str] = &[
+    "token", "jwt", "bearer", "cookie", "cookies", "otp", "totp", "mdp", "jeton", "pw", "psk", "senha",
+    "heslo", "haslo",
+];
 
 /// Kept by name: the record cannot be read without them. Their values are scanned like any other.
 pub(super) const ENVELOPE: &[&str] = &["userid", "subjectid", "tenantid", "eventname", "outcome", "message"];
@@ -79,6 +81,22 @@ pub(super) const STEMS: &[(KeyClass, &[&str])] = &[
             "motdepasse",
             "cleprivee",
             "identifiantconnexion",
+            // German, Dutch, Scandinavian and Baltic languages, Finnish, Icelandic, Hungarian
+            "kennwort",
+            "zugangsdaten",
+            "wachtwoord",
+            "adgangskode",
+            "losenord",
+            "passord",
+            "salasana",
+            "salasona",
+            "slaptazodis",
+            "lykilord",
+            "jelszo",
+            // Portuguese, Croatian, Vietnamese
+            "palavrapasse",
+            "lozinka",
+            "matkhau",
         ],
     ),
     (
@@ -153,6 +171,33 @@ pub(super) const STEMS: &[(KeyClass, &[&str])] = &[
     ),
 ];
 
+/// The same in other scripts, as they are written; folded like the names.
+pub(super) const FOREIGN: &[(KeyClass, &[&str])] = &[(
+    Authentication,
+    &[
+        "пароль",
+        "парола",
+        "лозинка",
+        "密码",
+        "密碼",
+        "口令",
+        "パスワード",
+        "暗証番号",
+        "秘密鍵",
+        "비밀번호",
+        "암호",
+        "كلمةالسر",
+        "كلمةالمرور",
+        "סיסמה",
+        "पासवर्ड",
+        "รหัสผ่าน",
+        "κωδικόςπρόσβασης",
+        "συνθηματικό",
+        "密钥",
+        "令牌",
+    ],
+)];
+
 /// Where a stem is but the beginning of another word.
 pub(super) const STEM_DENIALS: &[(&str, &[&str])] = &[("secret", &["ary", "aries", "ariat", "ion"])];
 
@@ -174,14 +219,16 @@ pub(super) const WORDS: &[Word] = words! {
         ["db" "pass"] ["database" "url"] ["database" "uri"] ["db" "url"] ["db" "uri"] ["redis" "url"]
         ["mongo" "url"] ["mongo" "uri"] ["mongodb" "url"] ["mongodb" "uri"] ["postgres" "url"] ["mysql" "url"]
         ["amqp" "url"] ["jdbc" "url"] ["broker" "url"] ["webhook" "uri"] ["signed" "url"] ["presigned" "url"]
-        ["cle" "api"] ["cle" "secrete"] ["code" "secret"];
+        ["cle" "api"] ["cle" "secrete"] ["code" "secret"] ["pw"] ["psk"] ["wpa" "psk"] ["pass" "key"]
+        ["senha"] ["haslo"] ["heslo"] ["geslo"] ["parool"] ["parola"] ["sifre"] ["clave" "secreta"]
+        ["clave" "privada"] ["clave" "acceso"] ["chave" "secreta"] ["chave" "privada"] ["chave" "api"];
     Authentication Anywhere &["gpio", "cpu", "led", "map"] => ["pin"];
     Authentication Final &["first", "second", "third", "last", "render", "shader", "compiler", "boarding", "by"] => ["pass"];
     Authentication Final &["without"] => ["auth"];
     Authentication Final &["failed", "debug", "static"] => ["assertion"];
     Authentication Final &["function", "method", "fn", "call", "type", "trait"] => ["signature"] ["sig"];
     Authentication Final &[] =>
-        ["session"] ["sid"] ["dsn"] ["pem"] ["pfx"] ["mfa"] ["salt"] ["nonce"] ["hmac"] ["mnemonic"] ["oauth"];
+        ["session"] ["sid"] ["dsn"] ["pem"] ["pfx"] ["mfa"] ["salt"] ["pepper"] ["nonce"] ["hmac"] ["mnemonic"] ["oauth"];
     Authentication Final KEYS_OF_OTHER_THINGS => ["key"];
 
     Payment Anywhere &[] =>

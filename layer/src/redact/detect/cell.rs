@@ -1,0 +1,46 @@
+//! A secret in the next cell: `password -> …`, `| password | … |`, `password<TAB>…`.
+
+use std::ops::Range;
+
+use super::extent::{extent, worth_hiding};
+use super::name::{self, is_name, is_secret, names_a_credential};
+use crate::redact::keys::KeyRules;
+
+/// `at` is the blank before an arrow, or the arrow.
+pub(super) fn arrow(rules: &KeyRules, value: &[u8], at: usize) -> Option<Range<usize>> {
+    let name = name::before(value, at)?;
+    if !is_secret(rules, value, &name) {
+        return None;
+    }
+    let arrow = value[at..].iter().take(4).take_while(|b| matches!(b, b' ' | b'-' | b'>' | 0x80..)).count();
+    let blank = value[at + arrow..].iter().take_while(|b| matches!(b, b' ' | b'\t')).count();
+    worth_hiding(value, extent(value, at + arrow + blank, false)?)
+}
+
+/// `at` is the blank before a bar. The name has to fill its cell: `cat token | jq` is a command.
+pub(super) fn bar(rules: &KeyRules, value: &[u8], at: usize) -> Option<Range<usize>> {
+    let name = name::before(value, at)?;
+    let before = &value[..name.range.start];
+    let before = &before[..before.len() - name::trailing(before, 64, |b| b == b' ')];
+    if !matches!(before.last(), None | Some(b'|' | b'\n')) || !is_secret(rules, value, &name) {
+        return None;
+    }
+    let bar = at + value[at..].iter().position(|b| *b == b'|')?;
+    cell(value, bar + 1, b'|')
+}
+
+/// `at` is the end of a name and a tabulator.
+pub(super) fn tab(rules: &KeyRules, value: &[u8], at: usize) -> Option<Range<usize>> {
+    let tab = at + value[at..].iter().take(8).position(|b| *b == b'\t')?;
+    let name = tab - name::trailing(&value[..tab], name::LONGEST_NAME, is_name);
+    let tabs = value[tab..].iter().take_while(|b| **b == b'\t').count();
+    names_a_credential(rules, &value[name..tab]).then(|| cell(value, tab + tabs, b'\t'))?
+}
+
+fn cell(value: &[u8], start: usize, separator: u8) -> Option<Range<usize>> {
+    let rest = &value[start..];
+    let len = rest.iter().position(|b| matches!(b, b'\r' | b'\n') || *b == separator).unwrap_or(rest.len());
+    let cell = &rest[..len];
+    let blank = len - cell.trim_ascii_start().len();
+    worth_hiding(value, start + blank..start + cell.trim_ascii_end().len().max(blank))
+}

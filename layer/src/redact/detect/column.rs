@@ -1,0 +1,107 @@
+//! Rows below a line of names: CSV, TSV, and the tables that databases print.
+
+use std::ops::Range;
+
+use super::name::{self, is_name, names_a_secret};
+use crate::redact::keys::KeyRules;
+
+/// `at` is near the end of a name, before what separates it from the next or ends its line. All that stands in
+/// the rows below, from the first such column on, is hidden.
+pub(super) fn verify(rules: &KeyRules, value: &[u8], at: usize) -> Option<Range<usize>> {
+    let end = at + value[at..].iter().take(8).position(|b| !is_name(*b))?;
+    below(rules, value, end)
+}
+
+/// The same for the name behind a bar, which a table may pad with blanks.
+pub(super) fn padded(rules: &KeyRules, value: &[u8], at: usize) -> Option<Range<usize>> {
+    let bar = at + value[at..].iter().take(4).position(|b| *b == b'|')?;
+    let start = bar + 1 + value[bar + 1..].iter().take(MOST_BLANKS).take_while(|b| **b == b' ').count();
+    let len = value[start..].iter().take(name::LONGEST_NAME).take_while(|b| is_name(**b)).count();
+    below(rules, value, start + len)
+}
+
+/// `end` is the end of the name.
+fn below(rules: &KeyRules, value: &[u8], end: usize) -> Option<Range<usize>> {
+    let name = end - name::trailing(&value[..end], name::LONGEST_NAME, is_name);
+    if !names_a_secret(rules, &value[name..end]) {
+        return None;
+    }
+    let header = line_at(value, end);
+    let separator = separator(&value[end..header], &value[..name])?;
+    let column = columns_before(rules, &value[..name], separator)?;
+    let count = |line: &[u8]| line.iter().filter(|b| **b == separator).count();
+    let separators = column + count(&value[end..header]);
+    let mut start = None;
+    let mut row = after_line(value, header);
+    let mut hidden = header;
+    while row < value.len() {
+        let line = row..line_at(value, row);
+        let text = &value[line.clone()];
+        let is_rule = !text.is_empty() && text.iter().all(|b| matches!(b, b'-' | b'+' | b'|' | b':' | b' '));
+        if !is_rule {
+            // More of them may stand in quotes.
+            if count(text) < separators {
+                break;
+            }
+            start = start.or_else(|| nth(text, separator, column).map(|at| line.start + at));
+            hidden = line.end;
+        }
+        row = after_line(value, line.end);
+    }
+    let start = start?;
+    let blank = value[start..hidden].iter().take_while(|b| **b == b' ').count();
+    (start + blank < hidden).then_some(start + blank..hidden)
+}
+
+/// The separator next to the name: behind it, or before it when it is the last of its line.
+fn separator(after: &[u8], before: &[u8]) -> Option<u8> {
+    let is = |b: &&u8| matches!(b, b',' | b';' | b'\t' | b'|');
+    let behind = after.iter().find(|b| **b != b' ');
+    let ahead = before.iter().rev().take(MOST_BLANKS).find(|b| **b != b' ');
+    match behind {
+        Some(_) => behind.filter(is).copied(),
+        None => ahead.filter(is).copied(),
+    }
+}
+
+/// How many columns stand before this one in its line; none of them may hide anything, since the first that does
+/// hides the rest, and looking back further at each would be quadratic.
+fn columns_before(rules: &KeyRules, line: &[u8], separator: u8) -> Option<usize> {
+    let mut end = line.len();
+    let mut columns = 0;
+    loop {
+        end -= name::trailing(&line[..end], MOST_BLANKS, |b| b == b' ');
+        match line[..end].last() {
+            Some(byte) if *byte == separator => columns += 1,
+            // The start of the line, or of the names in it.
+            _ => return Some(columns),
+        }
+        end -= 1;
+        end -= name::trailing(&line[..end], MOST_BLANKS, |b| b == b' ');
+        let start = end - name::trailing(&line[..end], name::LONGEST_NAME, is_name);
+        if columns > MOST_COLUMNS || names_a_secret(rules, &line[start..end]) {
+            return None;
+        }
+        end = start;
+    }
+}
+
+fn nth(line: &[u8], separator: u8, column: usize) -> Option<usize> {
+    match column.checked_sub(1) {
+        None => Some(0),
+        Some(before) => {
+            line.iter().enumerate().filter(|(_, b)| **b == separator).nth(before).map(|(at, _)| at + 1)
+        }
+    }
+}
+
+fn line_at(value: &[u8], start: usize) -> usize {
+    value[start..].iter().position(|b| matches!(b, b'\r' | b'\n')).map_or(value.len(), |len| start + len)
+}
+
+fn after_line(value: &[u8], end: usize) -> usize {
+    end + value[end..].iter().take(2).take_while(|b| matches!(b, b'\r' | b'\n')).count()
+}
+
+const MOST_BLANKS: usize = 32;
+const MOST_COLUMNS: usize = 64;
