@@ -117,6 +117,7 @@ pub use open::{InitError, Options, init, open};
 pub use policy::{NotAPeriod, Origin, Period, Policy, PolicyError, Problem, Setting};
 pub use probe::ProbeError;
 pub use profile::{Sector, UnknownSector};
+pub use redact::custom::code::Detector;
 #[doc(hidden)]
 pub use redact::inspect;
 

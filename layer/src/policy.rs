@@ -5,6 +5,7 @@
 
 mod check;
 mod defaults;
+pub(crate) mod detectors;
 mod error;
 mod file;
 mod keys;

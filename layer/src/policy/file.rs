@@ -10,8 +10,8 @@ use crate::profile::Sector;
 use super::error::{Place, PolicyError, Problem, quote};
 use super::read::{self, Values};
 use super::{
-    ChannelPolicy, Console, ConsoleFormat, ConsoleStream, OnFull, Origin, Policy, Route, defaults, rules,
-    suggest,
+    ChannelPolicy, Console, ConsoleFormat, ConsoleStream, OnFull, Origin, Policy, Route, defaults, detectors,
+    rules, suggest,
 };
 
 /// Parses a whole file.
@@ -20,15 +20,18 @@ pub(super) fn parse(text: &str, file: &str) -> Result<Policy, PolicyError> {
     let unreadable = values.problems.iter().any(|p| p.key().is_empty());
     let policy = build(&mut values, file);
     if !unreadable {
+        let read = values.problems.len();
         for problem in policy.problems() {
-            // What follows from a problem already told would only hide it. A route that could not be read moves
-            // the others, so that their numbers mean nothing.
+            // What follows from a problem already told would only hide it. A table of an array that could not be read
+            // moves the others, so that their numbers mean nothing.
+            let in_array = |p: &Problem| p.key().split_once('[').map(|(array, _)| array.to_owned());
             let told = |p: &Problem| {
                 p.key().starts_with(problem.key())
                     || problem.key().starts_with(p.key())
-                    || (p.key().starts_with("routes") && problem.key().starts_with("routes"))
+                    || (ARRAYS.iter().any(|array| in_array(p).as_deref() == Some(*array))
+                        && in_array(p) == in_array(&problem))
             };
-            if !values.problems.iter().any(told) {
+            if !values.problems[..read].iter().any(told) {
                 values.report(problem);
             }
         }
@@ -68,6 +71,7 @@ fn build(values: &mut Values, file: &str) -> Policy {
     ] {
         list.extend_from_slice(values.texts(key).unwrap_or_default());
     }
+    policy.redact.detectors = detectors::read(values);
     if let Some(extra) = values.texts("generation.extra") {
         policy.generation_extra = extra.to_vec();
     }
@@ -200,8 +204,8 @@ fn retention(values: &Values, channel: &mut ChannelPolicy) {
 }
 
 fn routes(values: &mut Values, policy: &mut Policy) {
-    let mut routes = Vec::with_capacity(values.routes);
-    for i in 0..values.routes {
+    let mut routes = Vec::with_capacity(values.tables("routes"));
+    for i in 0..values.tables("routes") {
         let key = |name: &str| format!("routes[{i}].{name}");
         let Some(name) = values.text(&key("channel")).map(str::to_owned) else {
             if !values.has(&key("channel")) {
@@ -233,6 +237,9 @@ fn routes(values: &mut Values, policy: &mut Policy) {
     routes.append(&mut policy.routes);
     policy.routes = routes;
 }
+
+/// Of tables, whose numbers change when one cannot be read.
+const ARRAYS: [&str; 3] = ["routes", "redact.detectors", "redact.allow"];
 
 fn chars(text: &str) -> Vec<char> {
     text.chars().collect()

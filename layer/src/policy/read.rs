@@ -2,6 +2,7 @@
 //! table of keys, or whose value has the wrong type, unit or size, becomes a problem, and reading goes on.
 
 use std::collections::BTreeMap;
+use std::ops::Range;
 use std::time::Duration;
 
 use toml::Spanned;
@@ -20,8 +21,8 @@ pub(super) struct Values {
     places: BTreeMap<String, Place>,
     /// Names of the tables under `channels` that are well formed, in the order of the file.
     pub(super) channels: Vec<String>,
-    /// Tables under `routes`.
-    pub(super) routes: usize,
+    /// How many tables stand under each array of tables.
+    tables: BTreeMap<String, usize>,
     pub(super) problems: Vec<Problem>,
 }
 
@@ -35,6 +36,7 @@ enum Value {
     Period(Period),
     Text(String),
     Texts(Vec<String>),
+    Number(u64),
 }
 
 /// Reads a whole file.
@@ -87,6 +89,15 @@ impl Values {
         if let Some(Value::Texts(v)) = self.values.get(key) { Some(v) } else { None }
     }
 
+    pub(super) fn number(&self, key: &str) -> Option<u64> {
+        if let Some(Value::Number(v)) = self.values.get(key) { Some(*v) } else { None }
+    }
+
+    /// How many tables an array of tables has.
+    pub(super) fn tables(&self, key: &str) -> usize {
+        self.tables.get(key).copied().unwrap_or_default()
+    }
+
     /// Whether the file has the key, rightly or wrongly.
     pub(super) fn has(&self, key: &str) -> bool {
         self.places.contains_key(key)
@@ -95,6 +106,20 @@ impl Values {
     /// Adds a problem, at the place of its key or of the nearest table around it.
     pub(super) fn report(&mut self, mut problem: Problem) {
         problem.place = Some(self.place(&problem.key));
+        self.problems.push(problem);
+    }
+
+    /// The same, at a part of the key's text where the file holds it as it is.
+    #[cfg_attr(not(feature = "regex"), expect(dead_code, reason = "only patterns are read by parts"))]
+    pub(super) fn report_within(&mut self, mut problem: Problem, text: &str, part: Option<Range<usize>>) {
+        let mut place = self.place(&problem.key);
+        let line: String = place.text.chars().skip(place.column - 1).collect();
+        let quotes = line.bytes().take_while(|byte| matches!(byte, b'"' | b'\'')).count();
+        if let (Some(part), true) = (part, line[quotes..].starts_with(text)) {
+            place.column += quotes + text[..part.start].chars().count();
+            place.width = text[part].chars().count().max(1);
+        }
+        problem.place = Some(place);
         self.problems.push(problem);
     }
 
@@ -198,14 +223,14 @@ impl Reader<'_> {
                         _ => self.wrong_type(&path, "a table", item),
                     }
                 }
-                self.out.routes = array.len();
+                self.out.tables.insert(path.to_owned(), array.len());
             }
             (Kind::Tables, _) => {
                 self.wrong_type(path, &format!("tables, each begun with [[{pattern}]]"), value)
             }
             (Kind::Flag, DeValue::Boolean(flag)) => self.set(path, Value::Flag(*flag)),
             (Kind::Flag, _) => self.wrong_type(path, "true or false, without quotes", value),
-            (Kind::Texts(shape), DeValue::Array(array)) => {
+            (Kind::Texts(shape) | Kind::OneOrMore(shape), DeValue::Array(array)) => {
                 let mut texts: Vec<String> = Vec::with_capacity(array.len());
                 for (i, item) in array.iter().enumerate() {
                     let path = format!("{path}[{i}]");
@@ -222,6 +247,19 @@ impl Reader<'_> {
             }
             (Kind::Texts(_), _) => {
                 self.wrong_type(path, "a list of texts in brackets, such as [\"a\", \"b\"]", value)
+            }
+            (Kind::OneOrMore(shape), DeValue::String(text)) if (shape.fits)(text) => {
+                self.set(path, Value::Texts(vec![text.to_string()]));
+            }
+            (Kind::OneOrMore(shape), _) => self.wrong_type(path, shape.expected, value),
+            (Kind::Number { min, max }, DeValue::Integer(number)) => {
+                match u64::from_str_radix(number.as_str(), number.radix()) {
+                    Ok(n) if (min..=max).contains(&n) => self.set(path, Value::Number(n)),
+                    _ => self.wrong_type(path, &format!("a whole number from {min} to {max}"), value),
+                }
+            }
+            (Kind::Number { min, max }, _) => {
+                self.wrong_type(path, &format!("a whole number from {min} to {max}, without quotes"), value)
             }
             (kind, DeValue::String(text)) => match scalar(kind, text) {
                 Ok(value) => self.set(path, value),
@@ -299,7 +337,12 @@ fn scalar(kind: Kind, text: &str) -> Result<Value, String> {
         Kind::Choice(choices) => Err(one_of(choices)),
         Kind::Text(shape) if (shape.fits)(text) => Ok(Value::Text(text.to_owned())),
         Kind::Text(shape) => Err(shape.expected.to_owned()),
-        Kind::Table | Kind::Tables | Kind::Flag | Kind::Texts(_) => Err("another type".to_owned()),
+        Kind::Table
+        | Kind::Tables
+        | Kind::Flag
+        | Kind::Texts(_)
+        | Kind::OneOrMore(_)
+        | Kind::Number { .. } => Err("another type".to_owned()),
     }
 }
 

@@ -36,6 +36,8 @@ pub(crate) struct Scanner {
     assign: Vec<usize>,
     /// The policy's own detectors; their indices follow those of the built-in rows.
     own: Box<[Custom]>,
+    /// Those of them that no literal announces.
+    anywhere: Vec<usize>,
     /// By index of the detector.
     labels: Vec<Label>,
 }
@@ -87,6 +89,10 @@ impl Scanner {
             scheme: with(|trigger| matches!(trigger, Trigger::Scheme)),
             assign: with(|trigger| matches!(trigger, Trigger::Assign)),
             labels: (0..DETECTORS.len()).map(Label::detector).chain(own_labels).collect(),
+            anywhere: (DETECTORS.len()..)
+                .zip(&policy.detectors)
+                .filter_map(|(index, custom)| custom.stems().is_empty().then_some(index))
+                .collect(),
             own: policy.detectors.as_slice().into(),
         }
     }
@@ -97,7 +103,7 @@ impl Scanner {
         found.hits.clear();
         let seen = self.filter.candidates(&mut values.bytes, &mut found.candidates);
         found.plain = seen.plain;
-        if !found.candidates.is_empty() || seen.odd {
+        if !found.candidates.is_empty() || seen.odd || !self.anywhere.is_empty() {
             self.look_at_values(keys, values, found, seen.odd);
         }
     }
@@ -109,7 +115,7 @@ impl Scanner {
         for entry in &mut values.entries {
             let range = entry.start as usize..entry.end as usize;
             let here = filter::up_to(&mut candidates, range.clone());
-            if here.is_empty() && !odd {
+            if here.is_empty() && !odd && self.anywhere.is_empty() {
                 continue;
             }
             let mut budget = Budget::of(range.len());
