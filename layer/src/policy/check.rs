@@ -19,6 +19,7 @@ impl Policy {
         self.route_problems(&mut problems);
         self.redact_problems(&mut problems);
         self.detector_problems(&mut problems);
+        self.allow_problems(&mut problems);
         problems
     }
 
@@ -41,6 +42,7 @@ impl Policy {
             }
         }
         self.detector_remarks(&mut remarks);
+        self.allow_remarks(&mut remarks);
         remarks
     }
 

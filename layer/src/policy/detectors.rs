@@ -9,7 +9,7 @@ use crate::redact::label;
 
 /// The detectors that could be read; the others are reported.
 pub(super) fn read(values: &mut Values) -> Vec<Custom> {
-    (0..values.tables("redact.detectors")).filter_map(|index| one(values, index)).collect()
+    values.each("redact.detectors", one)
 }
 
 fn one(values: &mut Values, index: usize) -> Option<Custom> {

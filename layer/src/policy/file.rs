@@ -10,8 +10,8 @@ use crate::profile::Sector;
 use super::error::{Place, PolicyError, Problem, quote};
 use super::read::{self, Values};
 use super::{
-    ChannelPolicy, Console, ConsoleFormat, ConsoleStream, OnFull, Origin, Policy, Route, defaults, detectors,
-    rules, suggest,
+    ChannelPolicy, Console, ConsoleFormat, ConsoleStream, OnFull, Origin, Policy, Route, allow, defaults,
+    detectors, rules, suggest,
 };
 
 /// Parses a whole file.
@@ -22,14 +22,18 @@ pub(super) fn parse(text: &str, file: &str) -> Result<Policy, PolicyError> {
     if !unreadable {
         let read = values.problems.len();
         for problem in policy.problems() {
-            // What follows from a problem already told would only hide it. A table of an array that could not be read
-            // moves the others, so that their numbers mean nothing.
-            let in_array = |p: &Problem| p.key().split_once('[').map(|(array, _)| array.to_owned());
+            let problem = values.renumbered(problem);
+            // What follows from a problem already told would only hide it. A route that could not be read moves
+            // the others, so that their numbers mean nothing; and the detector that an allowance names may be one that
+            // could not be read.
+            let follows = |p: &Problem, part: &str, from: &str| {
+                p.key().starts_with(from) && problem.key().starts_with(part)
+            };
             let told = |p: &Problem| {
                 p.key().starts_with(problem.key())
                     || problem.key().starts_with(p.key())
-                    || (ARRAYS.iter().any(|array| in_array(p).as_deref() == Some(*array))
-                        && in_array(p) == in_array(&problem))
+                    || follows(p, "routes", "routes")
+                    || follows(p, "redact.allow", "redact.detectors")
             };
             if !values.problems[..read].iter().any(told) {
                 values.report(problem);
@@ -72,6 +76,7 @@ fn build(values: &mut Values, file: &str) -> Policy {
         list.extend_from_slice(values.texts(key).unwrap_or_default());
     }
     policy.redact.detectors = detectors::read(values);
+    policy.redact.allow = allow::read(values);
     if let Some(extra) = values.texts("generation.extra") {
         policy.generation_extra = extra.to_vec();
     }
@@ -237,9 +242,6 @@ fn routes(values: &mut Values, policy: &mut Policy) {
     routes.append(&mut policy.routes);
     policy.routes = routes;
 }
-
-/// Of tables, whose numbers change when one cannot be read.
-const ARRAYS: [&str; 3] = ["routes", "redact.detectors", "redact.allow"];
 
 fn chars(text: &str) -> Vec<char> {
     text.chars().collect()

@@ -252,6 +252,34 @@ pub(super) const KEYS: &[Key] = &[
         Kind::Text(&rules::REGEX),
         "A regular expression in the syntax of the regex crate, with ASCII classes; its matches are hidden.",
     ),
+    key(
+        "redact.allow",
+        Kind::Tables,
+        "What may be written although a detector finds it: by field, or by a literal, each with its reason.",
+    ),
+    key(
+        "redact.allow.#.detector",
+        Kind::Text(&rules::DETECTOR),
+        "The detector whose finds may be written; its name as in the marker.",
+    ),
+    key(
+        "redact.allow.#.field",
+        Kind::Text(&rules::FIELD),
+        "Only in the field of exactly this name. Needed for credentials, card numbers and detectors of your own.",
+    ),
+    key(
+        "redact.allow.#.channel",
+        Kind::Text(&rules::CHANNEL),
+        "Only in records of this channel, without its spans.",
+    ),
+    key(
+        "redact.allow.#.target",
+        Kind::Text(&rules::TARGET),
+        "Only from this target and everything below it.",
+    ),
+    key("redact.allow.#.value", Kind::Text(&rules::LITERAL), "Only a find that is exactly this text."),
+    key("redact.allow.#.prefix", Kind::Text(&rules::LITERAL), "Only a find that begins with this text."),
+    key("redact.allow.#.reason", Kind::Text(&rules::PROSE), "Why it may be written, for whoever asks."),
     key("generation", Kind::Table, "The records of generated projects."),
     key(
         "generation.extra",

@@ -23,6 +23,8 @@ pub(super) struct Values {
     pub(super) channels: Vec<String>,
     /// How many tables stand under each array of tables.
     tables: BTreeMap<String, usize>,
+    /// Which of them could be read.
+    taken: BTreeMap<String, Vec<usize>>,
     pub(super) problems: Vec<Problem>,
 }
 
@@ -96,6 +98,25 @@ impl Values {
     /// How many tables an array of tables has.
     pub(super) fn tables(&self, key: &str) -> usize {
         self.tables.get(key).copied().unwrap_or_default()
+    }
+
+    /// Reads each table of an array by its index; those that cannot be read are left out.
+    pub(super) fn each<T>(&mut self, array: &str, read: impl Fn(&mut Values, usize) -> Option<T>) -> Vec<T> {
+        let all = (0..self.tables(array)).map(|index| (index, read(self, index)));
+        let (taken, items) = all.filter_map(|(index, item)| Some((index, item?))).unzip();
+        self.taken.insert(array.to_owned(), taken);
+        items
+    }
+
+    /// A problem of the policy with the number that its table has in the file.
+    pub(super) fn renumbered(&self, mut problem: Problem) -> Problem {
+        let parts = problem.key.split_once('[').and_then(|(array, rest)| {
+            let (number, rest) = rest.split_once(']')?;
+            let index = self.taken.get(array)?.get(number.parse::<usize>().ok()?)?;
+            Some(format!("{array}[{index}]{rest}"))
+        });
+        problem.key = parts.unwrap_or(problem.key);
+        problem
     }
 
     /// Whether the file has the key, rightly or wrongly.

@@ -104,6 +104,14 @@ pub(super) const PREFIX: Shape = Shape {
     fits: |text| (3..=64).contains(&text.len()) && !text.contains(|c: char| c.is_control()),
 };
 
+/// Of one or two letters, it would allow nearly everything.
+pub(super) const LITERAL: Shape = Shape {
+    expected: "a text of 3 to 256 bytes without control characters",
+    pattern: "^.+$",
+    max: 256,
+    fits: |text| (3..=256).contains(&text.len()) && !text.contains(|c: char| c.is_control()),
+};
+
 pub(super) const REGEX: Shape = Shape {
     expected: "a regular expression of 1 to 1000 characters on one line",
     pattern: "^.+$",

@@ -59,6 +59,11 @@ fn object(pattern: &str) -> Value {
             "oneOf": [{ "required": ["prefix", "alphabet", "min_length"] }, { "required": ["regex"] }],
             "dependentRequired": { "alphabet": ["prefix"], "min_length": ["prefix"], "max_length": ["prefix"] },
         }),
+        "redact.allow.#" => json!({
+            "required": ["detector", "reason"],
+            "anyOf": [{ "required": ["field"] }, { "required": ["value"] }, { "required": ["prefix"] }],
+            "not": { "required": ["value", "prefix"] },
+        }),
         "channels.*" => json!({
             "dependentRequired": { "fields": ["strict"] },
             "if": { "properties": { "strict": { "const": true } }, "required": ["strict"] },

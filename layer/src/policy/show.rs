@@ -5,6 +5,7 @@ use std::fmt::Write as _;
 use serde_json::{Value, json};
 use tracing_core::LevelFilter;
 
+use crate::redact::allow::Text;
 use crate::redact::custom::Form;
 
 use super::{ChannelPolicy, ConsoleFormat, ConsoleStream, OnFull, Policy, Sync, defaults, units};
@@ -81,6 +82,7 @@ impl Policy {
         list.add("redact.keep_keys", json!(self.redact.keep_keys));
         list.add("redact.off", json!(self.redact.off));
         list.detectors();
+        list.allowances();
         list.add("generation.extra", json!(self.generation_extra));
         match self.console {
             None => list.add("console", Value::Null),
@@ -281,6 +283,29 @@ impl Lister<'_> {
                     self.add(&key("regex"), pattern.source());
                 }
                 Form::Code(_) => {}
+            }
+        }
+    }
+
+    fn allowances(&mut self) {
+        for (i, allowance) in self.policy.redact.allow.iter().enumerate() {
+            let (value, prefix) = match &allowance.text {
+                Some(Text::Is(value)) => (Some(value), None),
+                Some(Text::Begins(prefix)) => (None, Some(prefix)),
+                None => (None, None),
+            };
+            for (name, text) in [
+                ("detector", Some(&allowance.detector)),
+                ("field", allowance.field.as_ref()),
+                ("channel", allowance.channel.as_ref()),
+                ("target", allowance.target.as_ref()),
+                ("value", value),
+                ("prefix", prefix),
+                ("reason", Some(&allowance.reason)),
+            ] {
+                if let Some(text) = text {
+                    self.add(&format!("redact.allow[{i}].{name}"), text.as_str());
+                }
             }
         }
     }

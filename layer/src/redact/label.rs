@@ -40,6 +40,14 @@ impl Label {
         place.map_or(Label::CUSTOM, |place| Label((LABELS.len() + place) as u16))
     }
 
+    /// The label of the detector of this name, built in or a policy's own.
+    pub(crate) fn named(name: &str) -> Label {
+        match LABELS.iter().position(|label| *label == name) {
+            Some(index) => Label(index as u16),
+            None => Label::own(name),
+        }
+    }
+
     /// Where it is counted; less than [`slots`].
     pub(crate) fn index(self) -> usize {
         usize::from(self.0)

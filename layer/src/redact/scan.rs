@@ -48,6 +48,8 @@ pub(crate) struct Hit {
     pub(crate) start: u32,
     pub(crate) end: u32,
     pub(crate) label: Label,
+    /// Another detector found a part of it, too.
+    pub(crate) mixed: bool,
 }
 
 /// What a scan found; kept between scans for its memory.
@@ -182,6 +184,7 @@ fn merge(hits: &mut Vec<Hit>) {
         let overlap = next.start < kept.end;
         if overlap {
             kept.end = kept.end.max(next.end);
+            kept.mixed |= next.mixed || next.label != kept.label;
         }
         overlap
     });

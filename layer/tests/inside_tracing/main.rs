@@ -5,6 +5,7 @@
 
 #![allow(clippy::unwrap_used, reason = "a test that meets an error has failed")]
 
+mod allowances;
 mod detectors;
 mod direct;
 mod filters;

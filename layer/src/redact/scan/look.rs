@@ -73,7 +73,7 @@ impl Scanner {
             budget.spend(range.len());
             let (hit_start, hit_end) = ((start + range.start) as u32, (start + range.end) as u32);
             let label = label.unwrap_or(self.labels[detector]);
-            hits.push(Hit { start: hit_start, end: hit_end, label });
+            hits.push(Hit { start: hit_start, end: hit_end, label, mixed: false });
             if reach.is_empty() {
                 reach.resize(self.labels.len(), 0);
             }
@@ -140,7 +140,7 @@ impl Scanner {
                 let label = find.label.unwrap_or(self.labels[*detector]);
                 let (hit_start, hit_end) =
                     ((start + find.range.start) as u32, (start + find.range.end) as u32);
-                hits.push(Hit { start: hit_start, end: hit_end, label });
+                hits.push(Hit { start: hit_start, end: hit_end, label, mixed: false });
                 at = find.range.end.max(at + 1);
             }
             !budget.is_spent()
