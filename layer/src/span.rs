@@ -174,7 +174,7 @@ fn write_fields(
     outcome: &mut Outcome,
     fields: &mut [Vec<u8>],
 ) {
-    outcome.redactions.clear();
+    outcome.redactions.clone_from(&values.noted);
     for entry in &values.entries {
         let index = usize::from(entry.field);
         if let (Some(field), Some(plan)) = (fields.get_mut(index), plan.get(index)) {

@@ -18,8 +18,10 @@ impl Label {
     pub(crate) const OVERRUN: Label = Label(2);
     /// The value's own formatting returned an error.
     pub(crate) const UNFORMATTABLE: Label = Label(3);
+    /// Its type is [`Sensitive`](crate::Sensitive).
+    pub(crate) const SENSITIVE: Label = Label(4);
     /// A policy's own detector, where too many have names of their own.
-    const CUSTOM: Label = Label(4);
+    const CUSTOM: Label = Label(5);
 
     pub(crate) fn key(class: KeyClass) -> Label {
         Label((FIXED.len() + class as usize) as u16)
@@ -89,7 +91,7 @@ pub(crate) fn slots() -> usize {
     LABELS.len() + OWN.len()
 }
 
-const FIXED: [&str; 5] = ["strict", "panic", "overrun", "unformattable", "custom"];
+const FIXED: [&str; 6] = ["strict", "panic", "overrun", "unformattable", "sensitive", "custom"];
 
 static LABELS: LazyLock<Vec<&'static str>> = LazyLock::new(|| {
     let keys = KeyClass::ALL.iter().map(|class| class.label());

@@ -21,6 +21,7 @@ mod panics;
 mod policies;
 mod processes;
 mod reentrancy;
+mod sensitive;
 mod siblings;
 mod snapshots;
 mod spans;
