@@ -14,10 +14,12 @@ use crate::channel::Channel;
 use crate::metrics::{LEVELS, level_label};
 use crate::policy::Policy;
 use crate::record::{ENVELOPE_MAX, escape};
+use crate::redact::allow::{self, Allowance, Allowed};
 use crate::redact::keys::{KeyAction, KeyRules};
 use crate::redact::label::Label;
-use crate::redact::scan::Scanner;
+use crate::redact::scan::{Found, Scanner};
 use crate::route;
+use crate::values::Values;
 
 /// What is known of a callsite before any of its events.
 #[derive(Debug)]
@@ -42,6 +44,8 @@ pub(crate) struct FieldPlan {
     pub(crate) action: Action,
     /// `,"key":`, escaped.
     pub(crate) key: Box<[u8]>,
+    /// What the policy allows to be found in it.
+    pub(crate) allowed: Box<[Allowed]>,
 }
 
 /// Where in the record a field goes.
@@ -115,7 +119,8 @@ impl Rules {
         if let Some(plan) = spans.read().unwrap_or_else(PoisonError::into_inner).get(&address(metadata)) {
             return Arc::clone(plan);
         }
-        let plan: Arc<[FieldPlan]> = self.span_fields(metadata.fields().iter().map(|f| f.name())).into();
+        let names = metadata.fields().iter().map(|f| f.name());
+        let plan: Arc<[FieldPlan]> = self.span_fields(metadata.target(), names).into();
         let mut spans = spans.write().unwrap_or_else(PoisonError::into_inner);
         spans.insert(address(metadata), Arc::clone(&plan));
         plan
@@ -157,7 +162,7 @@ impl Rules {
         let mut written_target = Vec::with_capacity(64);
         written_target.extend_from_slice(b",\"target\":");
         self.name(target, &mut written_target);
-        let fields = self.fields(channel, names, event_name.is_some());
+        let fields = self.fields(channel, target, names, event_name.is_some());
         Plan {
             channel,
             enabled: LevelFilter::from_level(level) <= rules.level,
@@ -175,14 +180,19 @@ impl Rules {
     }
 
     /// They become attributes of the span, whatever they are called.
-    fn span_fields<'a>(&self, names: impl Iterator<Item = &'a str>) -> Box<[FieldPlan]> {
+    fn span_fields<'a>(&self, target: &str, names: impl Iterator<Item = &'a str>) -> Box<[FieldPlan]> {
         let mut seen = Vec::new();
-        names.map(|name| self.field(Slot::Attribute, name, &mut seen, None)).collect()
+        let field = |name| FieldPlan {
+            allowed: self.allowed(None, target, name),
+            ..self.field(Slot::Attribute, name, &mut seen, None)
+        };
+        names.map(field).collect()
     }
 
     fn fields<'a>(
         &self,
         channel: Channel,
+        target: &str,
         names: impl Iterator<Item = &'a str>,
         named: bool,
     ) -> Box<[FieldPlan]> {
@@ -193,7 +203,11 @@ impl Rules {
         names
             .map(|name| {
                 let slot = slot(name, &mut taken);
-                self.field(slot, name, &mut seen, strict)
+                let channel = Some(self.policy.channels[channel.index()].name.as_str());
+                FieldPlan {
+                    allowed: self.allowed(channel, target, name),
+                    ..self.field(slot, name, &mut seen, strict)
+                }
             })
             .collect()
     }
@@ -208,7 +222,26 @@ impl Rules {
             KeyAction::Mask(class) => Action::Mask(Label::key(class)),
             KeyAction::Keep => Action::Scan,
         };
-        FieldPlan { slot, action, key: [b",", &key[..]].concat().into() }
+        FieldPlan { slot, action, key: [b",", &key[..]].concat().into(), allowed: Box::default() }
+    }
+
+    fn allowed(&self, channel: Option<&str>, target: &str, field: &str) -> Box<[Allowed]> {
+        let concerns = |allowance: &&Allowance| allowance.concerns(channel, target, field);
+        let allowed = self.policy.redact.allow.iter().filter(concerns);
+        allowed
+            .map(|allowance| Allowed {
+                label: Label::named(&allowance.detector),
+                text: allowance.text.clone(),
+            })
+            .collect()
+    }
+
+    /// Takes out of `found` what the policy allows.
+    #[inline]
+    pub(crate) fn allow(&self, fields: &[FieldPlan], values: &Values, found: &mut Found) {
+        if !found.hits.is_empty() && !self.policy.redact.allow.is_empty() {
+            allow::apply(values, found, |field| fields.get(field).map_or(&[], |field| &field.allowed));
+        }
     }
 
     /// `"name":`, with a number behind a name that stands there already: JSON readers keep one of two equal keys, and

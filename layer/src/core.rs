@@ -115,6 +115,7 @@ impl Core {
         work.values.clear();
         event.record(&mut Visitor { plan: &plan.fields, values: &mut work.values });
         rules.scanner.scan(&rules.keys, &mut work.values, &mut work.found);
+        rules.allow(&plan.fields, &work.values, &mut work.found);
 
         let span = if event.is_contextual() { Entered::current(self) } else { event.parent().cloned() };
         match span {
@@ -145,6 +146,7 @@ impl Core {
             work.values.clear();
             fill(&mut work.values);
             rules.scanner.scan(&rules.keys, &mut work.values, &mut work.found);
+            rules.allow(&plan.fields, &work.values, &mut work.found);
             let around = Context {
                 unix_micros: self.clock.now(),
                 random: self.rng.next(rng),

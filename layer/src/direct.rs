@@ -7,6 +7,7 @@ use tracing_core::Level;
 use crate::callsite::{Action, Plan, Rules};
 use crate::channel::Channel;
 use crate::redact::label::Label;
+use crate::thread;
 use crate::values::{self, Kind, Values};
 
 /// A record built by hand, for [`Handle::record`](crate::Handle::record).
@@ -23,7 +24,11 @@ pub struct Record {
 
 #[derive(Clone)]
 enum Field {
-    Text(String),
+    Text {
+        text: String,
+        /// How many values in it their type hid.
+        sensitive: u32,
+    },
     Bare(String),
     /// Its formatting failed, for this reason.
     Failed(Label),
@@ -32,8 +37,10 @@ enum Field {
 impl Field {
     fn text(value: impl fmt::Display) -> Field {
         let mut text = Vec::new();
-        match values::format(&mut text, format_args!("{value}")) {
-            Ok(()) => Field::Text(String::from_utf8_lossy(&text).into_owned()),
+        let (formatted, sensitive) =
+            thread::count_sensitive(|| values::format(&mut text, format_args!("{value}")));
+        match formatted {
+            Ok(()) => Field::Text { text: String::from_utf8_lossy(&text).into_owned(), sensitive },
             Err(failure) => Field::Failed(failure),
         }
     }
@@ -99,7 +106,10 @@ impl Record {
         let fields = self.fields.iter().map(|(_, field)| field).chain(&self.message);
         for (index, (field, plan)) in fields.zip(&plan.fields).enumerate() {
             match (&plan.action, field) {
-                (Action::Scan, Field::Text(text)) => values.text(index, text),
+                (Action::Scan, Field::Text { text, sensitive }) => {
+                    values.text(index, text);
+                    values.noted.extend(std::iter::repeat_n(Label::SENSITIVE, *sensitive as usize));
+                }
                 (Action::Scan, Field::Bare(digits)) => values.display(index, Kind::Bare, digits),
                 (Action::Scan, Field::Failed(label)) | (Action::Mask(label), _) => {
                     values.marker(index, *label)

@@ -109,10 +109,18 @@ impl Handle {
 
     /// Replaces routes, levels and redaction by those of another policy. What was decided at `open` stays: channels,
     /// roots, queues and files; a policy that differs there is refused and nothing changes.
-    pub fn reload(&self, policy: Policy) -> Result<(), ReloadError> {
+    pub fn reload(&self, mut policy: Policy) -> Result<(), ReloadError> {
         let now = self.core.rules();
         if let Some(what) = changes_what_is_fixed(&now.policy, &policy) {
             return Err(ReloadError { what });
+        }
+        // Those in code are the program's, whatever its policy.
+        let in_code = now.policy.redact.detectors.iter().filter(|detector| detector.is_code());
+        for detector in in_code {
+            if policy.redact.detectors.iter().any(|other| other.name == detector.name) {
+                return Err(ReloadError { what: "the name of a detector of `Options::detector`" });
+            }
+            policy.redact.detectors.push(detector.clone());
         }
         self.core.metrics.follow(&policy);
         self.core.replace_rules(Rules::new(policy));

@@ -100,6 +100,7 @@ mod record;
 mod redact;
 mod report;
 mod route;
+mod sensitive;
 mod siblings;
 mod span;
 pub mod storage;
@@ -117,8 +118,10 @@ pub use open::{InitError, Options, init, open};
 pub use policy::{NotAPeriod, Origin, Period, Policy, PolicyError, Problem, Setting};
 pub use probe::ProbeError;
 pub use profile::{Sector, UnknownSector};
+pub use redact::custom::code::Detector;
 #[doc(hidden)]
 pub use redact::inspect;
+pub use sensitive::Sensitive;
 
 /// For the macros of this crate only.
 #[doc(hidden)]

@@ -21,6 +21,8 @@ use crate::panic;
 use crate::policy::Policy;
 use crate::probe::ProbeError;
 use crate::record::system::SystemRecords;
+use crate::redact::custom::Custom;
+use crate::redact::custom::code::Detector;
 use crate::siblings::Siblings;
 use crate::storage::{Local, Storage};
 
@@ -57,6 +59,7 @@ pub struct Options {
     rng: Rng,
     mirror: Option<Box<dyn Write + Send>>,
     warn_of_siblings: bool,
+    detectors: Vec<Custom>,
 }
 
 impl Options {
@@ -69,6 +72,7 @@ impl Options {
             rng: Rng::system(),
             mirror: None,
             warn_of_siblings: true,
+            detectors: Vec::new(),
         }
     }
 
@@ -108,9 +112,16 @@ impl Options {
         self
     }
 
+    /// A detector in code, beside the built-in ones and the policy's. It stays when the policy is reloaded.
+    pub fn detector(mut self, detector: impl Detector) -> Options {
+        self.detectors.push(Custom::code(Arc::new(detector)));
+        self
+    }
+
     /// Opens the log.
     pub fn open(self) -> Result<(DihyaLayer, Guard), OpenError> {
-        let Options { policy, storage, clock, rng, mirror, warn_of_siblings } = self;
+        let Options { mut policy, storage, clock, rng, mirror, warn_of_siblings, detectors } = self;
+        policy.redact.detectors.extend(detectors);
         policy.check().map_err(OpenError::Policy)?;
         let metrics = Arc::new(Metrics::new(&policy));
         let system = SystemRecords::new(&policy, clock.clone(), rng.clone(), &metrics);

@@ -3,8 +3,10 @@
 //! A file is read into typed values by key (`read`, after the table in `keys`), laid over the defaults of its sector
 //! (`file`, `defaults`), and checked as a whole (`check`). `show` tells every value in force and where it comes from.
 
+mod allow;
 mod check;
 mod defaults;
+pub(crate) mod detectors;
 mod error;
 mod file;
 mod keys;
@@ -27,6 +29,7 @@ use tracing_core::LevelFilter;
 
 use crate::channel::Channel;
 use crate::profile::Sector;
+use crate::redact::allow::Allowance;
 use crate::redact::custom::Custom;
 
 pub use error::{PolicyError, Problem};
@@ -257,6 +260,8 @@ pub(crate) struct RedactPolicy {
     pub(crate) off: Vec<String>,
     /// Detectors besides the built-in ones.
     pub(crate) detectors: Vec<Custom>,
+    /// Finds that are written all the same.
+    pub(crate) allow: Vec<Allowance>,
 }
 
 /// The redacted mirror on stdout or stderr.

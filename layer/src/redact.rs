@@ -3,6 +3,7 @@
 //! A doubt is a redaction. Two things content cannot show, a short password without a key and a secret split
 //! over two fields; a `strict` channel closes both.
 
+pub(crate) mod allow;
 pub(crate) mod custom;
 mod decode;
 pub(crate) mod detect;

@@ -162,6 +162,7 @@ fn record_fields(
     work.values.clear();
     visit(&mut Visitor { plan, values: &mut work.values });
     rules.scanner.scan(&rules.keys, &mut work.values, &mut work.found);
+    rules.allow(plan, &work.values, &mut work.found);
     write_fields(plan, &work.values, &work.found, &mut work.outcome, fields);
     work.outcome.redactions.iter().for_each(|label| counters.redaction(label.index()));
 }
@@ -173,7 +174,7 @@ fn write_fields(
     outcome: &mut Outcome,
     fields: &mut [Vec<u8>],
 ) {
-    outcome.redactions.clear();
+    outcome.redactions.clone_from(&values.noted);
     for entry in &values.entries {
         let index = usize::from(entry.field);
         if let (Some(field), Some(plan)) = (fields.get_mut(index), plan.get(index)) {

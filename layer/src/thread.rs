@@ -196,6 +196,30 @@ pub(crate) fn is_forbidden() -> bool {
     DEPTH.get() == FORBIDDEN
 }
 
+/// A [`Sensitive`](crate::Sensitive) was formatted here: for the record that is being built, if there is one.
+pub(crate) fn wrote_sensitive() {
+    let depth = usize::from(DEPTH.get());
+    let _ = SENSITIVE.try_with(|written| {
+        if let (Some(written), true) = (written.get(depth), depth > 0) {
+            written.set(written.get().saturating_add(1));
+        }
+    });
+}
+
+/// Formats for a record that is not being built yet, and tells how many [`Sensitive`](crate::Sensitive) were.
+pub(crate) fn count_sensitive<R>(format: impl FnOnce() -> R) -> (R, u32) {
+    let depth = Depth::enter();
+    let result = format();
+    (result, if depth.is_some() { take_sensitive() } else { 0 })
+}
+
+/// How many markers of theirs the values of this record may hold, and none from now on.
+pub(crate) fn take_sensitive() -> u32 {
+    let depth = usize::from(DEPTH.get());
+    let taken = SENSITIVE.try_with(|written| written.get(depth).map(|written| written.replace(0)));
+    taken.ok().flatten().unwrap_or_default()
+}
+
 /// How many events of this thread are being built, one inside the formatting of another.
 struct Depth;
 
@@ -221,6 +245,8 @@ thread_local! {
     static THREADS: Cell<Vec<Box<Thread>>> = const { Cell::new(Vec::new()) };
     static ENTERED: RefCell<Vec<EnteredSpan>> = const { RefCell::new(Vec::new()) };
     static DEPTH: Cell<u8> = const { Cell::new(0) };
+    /// By depth, since a value that is being formatted may log.
+    static SENSITIVE: [Cell<u32>; DEEPEST as usize + 1] = const { [const { Cell::new(0) }; DEEPEST as usize + 1] };
 }
 
 /// A value that logs while it is formatted, within one that logs, and so on: past this it is a loop.

@@ -184,7 +184,12 @@ enum Came {
 
 impl Raw<'_> {
     fn visitor(&mut self, field: &Field, kind: Came) -> Visitor<'_> {
-        let unknown = || FieldPlan { slot: Slot::Attribute, action: Action::Drop, key: Box::default() };
+        let unknown = || FieldPlan {
+            slot: Slot::Attribute,
+            action: Action::Drop,
+            key: Box::default(),
+            allowed: Box::default(),
+        };
         let index = field.index();
         if self.plan.len() <= index {
             self.plan.resize_with(index + 1, unknown);

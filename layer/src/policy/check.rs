@@ -18,6 +18,8 @@ impl Policy {
         self.channel_problems(&mut problems);
         self.route_problems(&mut problems);
         self.redact_problems(&mut problems);
+        self.detector_problems(&mut problems);
+        self.allow_problems(&mut problems);
         problems
     }
 
@@ -39,6 +41,8 @@ impl Policy {
                 ));
             }
         }
+        self.detector_remarks(&mut remarks);
+        self.allow_remarks(&mut remarks);
         remarks
     }
 

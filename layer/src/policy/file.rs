@@ -10,8 +10,8 @@ use crate::profile::Sector;
 use super::error::{Place, PolicyError, Problem, quote};
 use super::read::{self, Values};
 use super::{
-    ChannelPolicy, Console, ConsoleFormat, ConsoleStream, OnFull, Origin, Policy, Route, defaults, rules,
-    suggest,
+    ChannelPolicy, Console, ConsoleFormat, ConsoleStream, OnFull, Origin, Policy, Route, allow, defaults,
+    detectors, rules, suggest,
 };
 
 /// Parses a whole file.
@@ -20,15 +20,22 @@ pub(super) fn parse(text: &str, file: &str) -> Result<Policy, PolicyError> {
     let unreadable = values.problems.iter().any(|p| p.key().is_empty());
     let policy = build(&mut values, file);
     if !unreadable {
+        let read = values.problems.len();
         for problem in policy.problems() {
+            let problem = values.renumbered(problem);
             // What follows from a problem already told would only hide it. A route that could not be read moves
-            // the others, so that their numbers mean nothing.
+            // the others, so that their numbers mean nothing; and the detector that an allowance names may be one that
+            // could not be read.
+            let follows = |p: &Problem, part: &str, from: &str| {
+                p.key().starts_with(from) && problem.key().starts_with(part)
+            };
             let told = |p: &Problem| {
                 p.key().starts_with(problem.key())
                     || problem.key().starts_with(p.key())
-                    || (p.key().starts_with("routes") && problem.key().starts_with("routes"))
+                    || follows(p, "routes", "routes")
+                    || follows(p, "redact.allow", "redact.detectors")
             };
-            if !values.problems.iter().any(told) {
+            if !values.problems[..read].iter().any(told) {
                 values.report(problem);
             }
         }
@@ -68,6 +75,8 @@ fn build(values: &mut Values, file: &str) -> Policy {
     ] {
         list.extend_from_slice(values.texts(key).unwrap_or_default());
     }
+    policy.redact.detectors = detectors::read(values);
+    policy.redact.allow = allow::read(values);
     if let Some(extra) = values.texts("generation.extra") {
         policy.generation_extra = extra.to_vec();
     }
@@ -200,8 +209,8 @@ fn retention(values: &Values, channel: &mut ChannelPolicy) {
 }
 
 fn routes(values: &mut Values, policy: &mut Policy) {
-    let mut routes = Vec::with_capacity(values.routes);
-    for i in 0..values.routes {
+    let mut routes = Vec::with_capacity(values.tables("routes"));
+    for i in 0..values.tables("routes") {
         let key = |name: &str| format!("routes[{i}].{name}");
         let Some(name) = values.text(&key("channel")).map(str::to_owned) else {
             if !values.has(&key("channel")) {

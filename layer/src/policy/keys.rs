@@ -1,6 +1,7 @@
 //! Every key a policy file may have: one table, from which the reader, the schema and the starter file are made.
 
 use super::rules;
+use crate::redact::detect::Alphabet;
 
 /// One key.
 pub(super) struct Key {
@@ -39,6 +40,13 @@ pub(super) enum Kind {
     Choice(&'static [&'static str]),
     Text(&'static rules::Shape),
     Texts(&'static rules::Shape),
+    /// A text, or a list of texts.
+    OneOrMore(&'static rules::Shape),
+    /// A whole number.
+    Number {
+        min: u64,
+        max: u64,
+    },
 }
 
 /// The row for a path in which channel names and indices have been replaced.
@@ -61,6 +69,17 @@ impl Key {
         self.path.rsplit_once('.').map_or(self.path, |(_, name)| name)
     }
 }
+
+/// Names of [`Alphabet::NAMED`].
+pub(super) const ALPHABETS: [&str; Alphabet::NAMED.len()] = {
+    let mut names = [""; Alphabet::NAMED.len()];
+    let mut index = 0;
+    while index < names.len() {
+        names[index] = Alphabet::NAMED[index].0;
+        index += 1;
+    }
+    names
+};
 
 pub(super) const LEVELS: [&str; 6] = ["off", "error", "warn", "info", "debug", "trace"];
 
@@ -198,6 +217,69 @@ pub(super) const KEYS: &[Key] = &[
         Kind::Texts(&rules::FIELD),
         "Personal-data detectors switched off, by name. Credentials and card numbers cannot be.",
     ),
+    key(
+        "redact.detectors",
+        Kind::Tables,
+        "Detectors of your own: each has a name, and either a prefix with an alphabet and a length, or a regex.",
+    ),
+    key(
+        "redact.detectors.#.name",
+        Kind::Text(&rules::DETECTOR),
+        "The detector's name, in markers ([redacted:name]) and in dihya_redactions_total.",
+    ),
+    key(
+        "redact.detectors.#.prefix",
+        Kind::OneOrMore(&rules::PREFIX),
+        "What a secret begins with: a literal of at least three bytes, or a list of them.",
+    ),
+    key(
+        "redact.detectors.#.alphabet",
+        Kind::Choice(&ALPHABETS),
+        "The characters behind the prefix: all that follow are hidden.",
+    ),
+    key(
+        "redact.detectors.#.min_length",
+        Kind::Number { min: 1, max: 4096 },
+        "How many characters of the alphabet at least stand behind the prefix.",
+    ),
+    key(
+        "redact.detectors.#.max_length",
+        Kind::Number { min: 1, max: 4096 },
+        "How many at most: a longer run is something else, and stays.",
+    ),
+    key(
+        "redact.detectors.#.regex",
+        Kind::Text(&rules::REGEX),
+        "A regular expression in the syntax of the regex crate, with ASCII classes; its matches are hidden.",
+    ),
+    key(
+        "redact.allow",
+        Kind::Tables,
+        "What may be written although a detector finds it: by field, or by a literal, each with its reason.",
+    ),
+    key(
+        "redact.allow.#.detector",
+        Kind::Text(&rules::DETECTOR),
+        "The detector whose finds may be written; its name as in the marker.",
+    ),
+    key(
+        "redact.allow.#.field",
+        Kind::Text(&rules::FIELD),
+        "Only in the field of exactly this name. Needed for credentials, card numbers and detectors of your own.",
+    ),
+    key(
+        "redact.allow.#.channel",
+        Kind::Text(&rules::CHANNEL),
+        "Only in records of this channel, without its spans.",
+    ),
+    key(
+        "redact.allow.#.target",
+        Kind::Text(&rules::TARGET),
+        "Only from this target and everything below it.",
+    ),
+    key("redact.allow.#.value", Kind::Text(&rules::LITERAL), "Only a find that is exactly this text."),
+    key("redact.allow.#.prefix", Kind::Text(&rules::LITERAL), "Only a find that begins with this text."),
+    key("redact.allow.#.reason", Kind::Text(&rules::PROSE), "Why it may be written, for whoever asks."),
     key("generation", Kind::Table, "The records of generated projects."),
     key(
         "generation.extra",

@@ -2,6 +2,7 @@
 //! table of keys, or whose value has the wrong type, unit or size, becomes a problem, and reading goes on.
 
 use std::collections::BTreeMap;
+use std::ops::Range;
 use std::time::Duration;
 
 use toml::Spanned;
@@ -20,8 +21,10 @@ pub(super) struct Values {
     places: BTreeMap<String, Place>,
     /// Names of the tables under `channels` that are well formed, in the order of the file.
     pub(super) channels: Vec<String>,
-    /// Tables under `routes`.
-    pub(super) routes: usize,
+    /// How many tables stand under each array of tables.
+    tables: BTreeMap<String, usize>,
+    /// Which of them could be read.
+    taken: BTreeMap<String, Vec<usize>>,
     pub(super) problems: Vec<Problem>,
 }
 
@@ -35,6 +38,7 @@ enum Value {
     Period(Period),
     Text(String),
     Texts(Vec<String>),
+    Number(u64),
 }
 
 /// Reads a whole file.
@@ -87,6 +91,34 @@ impl Values {
         if let Some(Value::Texts(v)) = self.values.get(key) { Some(v) } else { None }
     }
 
+    pub(super) fn number(&self, key: &str) -> Option<u64> {
+        if let Some(Value::Number(v)) = self.values.get(key) { Some(*v) } else { None }
+    }
+
+    /// How many tables an array of tables has.
+    pub(super) fn tables(&self, key: &str) -> usize {
+        self.tables.get(key).copied().unwrap_or_default()
+    }
+
+    /// Reads each table of an array by its index; those that cannot be read are left out.
+    pub(super) fn each<T>(&mut self, array: &str, read: impl Fn(&mut Values, usize) -> Option<T>) -> Vec<T> {
+        let all = (0..self.tables(array)).map(|index| (index, read(self, index)));
+        let (taken, items) = all.filter_map(|(index, item)| Some((index, item?))).unzip();
+        self.taken.insert(array.to_owned(), taken);
+        items
+    }
+
+    /// A problem of the policy with the number that its table has in the file.
+    pub(super) fn renumbered(&self, mut problem: Problem) -> Problem {
+        let parts = problem.key.split_once('[').and_then(|(array, rest)| {
+            let (number, rest) = rest.split_once(']')?;
+            let index = self.taken.get(array)?.get(number.parse::<usize>().ok()?)?;
+            Some(format!("{array}[{index}]{rest}"))
+        });
+        problem.key = parts.unwrap_or(problem.key);
+        problem
+    }
+
     /// Whether the file has the key, rightly or wrongly.
     pub(super) fn has(&self, key: &str) -> bool {
         self.places.contains_key(key)
@@ -95,6 +127,20 @@ impl Values {
     /// Adds a problem, at the place of its key or of the nearest table around it.
     pub(super) fn report(&mut self, mut problem: Problem) {
         problem.place = Some(self.place(&problem.key));
+        self.problems.push(problem);
+    }
+
+    /// The same, at a part of the key's text where the file holds it as it is.
+    #[cfg_attr(not(feature = "regex"), expect(dead_code, reason = "only patterns are read by parts"))]
+    pub(super) fn report_within(&mut self, mut problem: Problem, text: &str, part: Option<Range<usize>>) {
+        let mut place = self.place(&problem.key);
+        let line: String = place.text.chars().skip(place.column - 1).collect();
+        let quotes = line.bytes().take_while(|byte| matches!(byte, b'"' | b'\'')).count();
+        if let (Some(part), true) = (part, line[quotes..].starts_with(text)) {
+            place.column += quotes + text[..part.start].chars().count();
+            place.width = text[part].chars().count().max(1);
+        }
+        problem.place = Some(place);
         self.problems.push(problem);
     }
 
@@ -198,14 +244,14 @@ impl Reader<'_> {
                         _ => self.wrong_type(&path, "a table", item),
                     }
                 }
-                self.out.routes = array.len();
+                self.out.tables.insert(path.to_owned(), array.len());
             }
             (Kind::Tables, _) => {
                 self.wrong_type(path, &format!("tables, each begun with [[{pattern}]]"), value)
             }
             (Kind::Flag, DeValue::Boolean(flag)) => self.set(path, Value::Flag(*flag)),
             (Kind::Flag, _) => self.wrong_type(path, "true or false, without quotes", value),
-            (Kind::Texts(shape), DeValue::Array(array)) => {
+            (Kind::Texts(shape) | Kind::OneOrMore(shape), DeValue::Array(array)) => {
                 let mut texts: Vec<String> = Vec::with_capacity(array.len());
                 for (i, item) in array.iter().enumerate() {
                     let path = format!("{path}[{i}]");
@@ -222,6 +268,19 @@ impl Reader<'_> {
             }
             (Kind::Texts(_), _) => {
                 self.wrong_type(path, "a list of texts in brackets, such as [\"a\", \"b\"]", value)
+            }
+            (Kind::OneOrMore(shape), DeValue::String(text)) if (shape.fits)(text) => {
+                self.set(path, Value::Texts(vec![text.to_string()]));
+            }
+            (Kind::OneOrMore(shape), _) => self.wrong_type(path, shape.expected, value),
+            (Kind::Number { min, max }, DeValue::Integer(number)) => {
+                match u64::from_str_radix(number.as_str(), number.radix()) {
+                    Ok(n) if (min..=max).contains(&n) => self.set(path, Value::Number(n)),
+                    _ => self.wrong_type(path, &format!("a whole number from {min} to {max}"), value),
+                }
+            }
+            (Kind::Number { min, max }, _) => {
+                self.wrong_type(path, &format!("a whole number from {min} to {max}, without quotes"), value)
             }
             (kind, DeValue::String(text)) => match scalar(kind, text) {
                 Ok(value) => self.set(path, value),
@@ -299,7 +358,12 @@ fn scalar(kind: Kind, text: &str) -> Result<Value, String> {
         Kind::Choice(choices) => Err(one_of(choices)),
         Kind::Text(shape) if (shape.fits)(text) => Ok(Value::Text(text.to_owned())),
         Kind::Text(shape) => Err(shape.expected.to_owned()),
-        Kind::Table | Kind::Tables | Kind::Flag | Kind::Texts(_) => Err("another type".to_owned()),
+        Kind::Table
+        | Kind::Tables
+        | Kind::Flag
+        | Kind::Texts(_)
+        | Kind::OneOrMore(_)
+        | Kind::Number { .. } => Err("another type".to_owned()),
     }
 }
 

@@ -84,6 +84,44 @@ pub(super) const PROSE: Shape = Shape {
     },
 };
 
+/// Names a marker, a key of the record's `redactions` and a metric's label.
+pub(super) const DETECTOR: Shape = Shape {
+    expected: "a detector's name: 3 to 32 lower-case letters, digits and `_`, beginning with a letter",
+    pattern: "^[a-z][a-z0-9_]{2,31}$",
+    max: 32,
+    fits: |text| {
+        (3..=32).contains(&text.len())
+            && text.starts_with(|c: char| c.is_ascii_lowercase())
+            && text.bytes().all(|b| matches!(b, b'a'..=b'z' | b'0'..=b'9' | b'_'))
+    },
+};
+
+/// Three bytes are what the engine's filter looks at.
+pub(super) const PREFIX: Shape = Shape {
+    expected: "a literal of 3 to 64 bytes without control characters, such as \"cb_\"",
+    pattern: "^.+$",
+    max: 64,
+    fits: |text| (3..=64).contains(&text.len()) && !text.contains(|c: char| c.is_control()),
+};
+
+/// Of one or two letters, it would allow nearly everything.
+pub(super) const LITERAL: Shape = Shape {
+    expected: "a text of 3 to 256 bytes without control characters",
+    pattern: "^.+$",
+    max: 256,
+    fits: |text| (3..=256).contains(&text.len()) && !text.contains(|c: char| c.is_control()),
+};
+
+pub(super) const REGEX: Shape = Shape {
+    expected: "a regular expression of 1 to 1000 characters on one line",
+    pattern: "^.+$",
+    max: 1000,
+    fits: |text| !text.is_empty() && text.chars().count() <= 1000 && !text.contains(|c: char| c.is_control()),
+};
+
+/// Detectors of one policy: each may stand in a record's summary, for which there is room.
+pub(super) const DETECTORS_MOST: usize = 32;
+
 /// Names that the folder of the records uses otherwise.
 pub(super) const RESERVED: [&str; 4] = ["dihya", "ledger", "lock", "quarantine"];
 

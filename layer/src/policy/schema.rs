@@ -54,6 +54,16 @@ fn object(pattern: &str) -> Value {
     let rules = match pattern {
         "storage" => json!({ "required": ["root"] }),
         "routes.#" => json!({ "required": ["channel"] }),
+        "redact.detectors.#" => json!({
+            "required": ["name"],
+            "oneOf": [{ "required": ["prefix", "alphabet", "min_length"] }, { "required": ["regex"] }],
+            "dependentRequired": { "alphabet": ["prefix"], "min_length": ["prefix"], "max_length": ["prefix"] },
+        }),
+        "redact.allow.#" => json!({
+            "required": ["detector", "reason"],
+            "anyOf": [{ "required": ["field"] }, { "required": ["value"] }, { "required": ["prefix"] }],
+            "not": { "required": ["value", "prefix"] },
+        }),
         "channels.*" => json!({
             "dependentRequired": { "fields": ["strict"] },
             "if": { "properties": { "strict": { "const": true } }, "required": ["strict"] },
@@ -86,6 +96,11 @@ fn property(key: &Key) -> Value {
         }
         Kind::Choice(choices) => json!({ "enum": choices }),
         Kind::Text(shape) => text_of(shape),
+        Kind::Number { min, max } => json!({ "type": "integer", "minimum": min, "maximum": max }),
+        Kind::OneOrMore(shape) => json!({ "anyOf": [
+            text_of(shape),
+            { "type": "array", "items": text_of(shape), "uniqueItems": true, "minItems": 1 },
+        ] }),
         Kind::Texts(_) if key.path == "redact.off" => {
             json!({ "type": "array", "items": { "enum": rules::PERSONAL_DETECTORS }, "uniqueItems": true })
         }

@@ -5,6 +5,9 @@ use std::fmt::Write as _;
 use serde_json::{Value, json};
 use tracing_core::LevelFilter;
 
+use crate::redact::allow::Text;
+use crate::redact::custom::Form;
+
 use super::{ChannelPolicy, ConsoleFormat, ConsoleStream, OnFull, Policy, Sync, defaults, units};
 
 /// Where a value comes from.
@@ -78,6 +81,8 @@ impl Policy {
         list.add("redact.drop_keys", json!(self.redact.drop_keys));
         list.add("redact.keep_keys", json!(self.redact.keep_keys));
         list.add("redact.off", json!(self.redact.off));
+        list.detectors();
+        list.allowances();
         list.add("generation.extra", json!(self.generation_extra));
         match self.console {
             None => list.add("console", Value::Null),
@@ -251,6 +256,56 @@ impl Lister<'_> {
         {
             if let Some(text) = text {
                 self.add(&key(name), text.as_str());
+            }
+        }
+    }
+
+    /// Those that a file can hold; the program's own code is not in the policy.
+    fn detectors(&mut self) {
+        for (i, detector) in self.policy.redact.detectors.iter().enumerate() {
+            let key = |name: &str| format!("redact.detectors[{i}].{name}");
+            match &detector.form {
+                Form::Prefix { prefixes, alphabet, min, max } => {
+                    self.add(&key("name"), detector.name.as_str());
+                    match prefixes.as_slice() {
+                        [one] => self.add(&key("prefix"), one.as_str()),
+                        several => self.add(&key("prefix"), json!(several)),
+                    }
+                    self.add(&key("alphabet"), alphabet.name());
+                    self.add(&key("min_length"), *min);
+                    if let Some(max) = max {
+                        self.add(&key("max_length"), *max);
+                    }
+                }
+                #[cfg(feature = "regex")]
+                Form::Pattern(pattern) => {
+                    self.add(&key("name"), detector.name.as_str());
+                    self.add(&key("regex"), pattern.source());
+                }
+                Form::Code(_) => {}
+            }
+        }
+    }
+
+    fn allowances(&mut self) {
+        for (i, allowance) in self.policy.redact.allow.iter().enumerate() {
+            let (value, prefix) = match &allowance.text {
+                Some(Text::Is(value)) => (Some(value), None),
+                Some(Text::Begins(prefix)) => (None, Some(prefix)),
+                None => (None, None),
+            };
+            for (name, text) in [
+                ("detector", Some(&allowance.detector)),
+                ("field", allowance.field.as_ref()),
+                ("channel", allowance.channel.as_ref()),
+                ("target", allowance.target.as_ref()),
+                ("value", value),
+                ("prefix", prefix),
+                ("reason", Some(&allowance.reason)),
+            ] {
+                if let Some(text) = text {
+                    self.add(&format!("redact.allow[{i}].{name}"), text.as_str());
+                }
             }
         }
     }

@@ -1,10 +1,23 @@
-//! Detectors that a policy adds to the built-in rows.
+//! Detectors that a policy or a program adds to the built-in rows.
+//!
+//! One with literals costs nothing where none of them stands: the engine's filter looks for them in the pass it makes
+//! anyway. One without (a pattern that can begin with anything, code without a trigger) is run over every value.
+
+pub(crate) mod code;
+mod ordinary;
+#[cfg(feature = "regex")]
+pub(crate) mod pattern;
 
 use std::ops::Range;
+use std::sync::Arc;
 
+use super::decode::Budget;
 use super::detect::{Alphabet, token};
+use super::label::Label;
 
-/// One of them, as the policy says it.
+pub(crate) use ordinary::LINES as ORDINARY;
+
+/// One of them, ready to be used.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Custom {
     /// In markers and metrics.
@@ -16,26 +29,125 @@ pub(crate) struct Custom {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Form {
     /// One of these literals of at least three bytes, then a run of the alphabet.
-    #[cfg_attr(not(test), expect(dead_code, reason = "the policy file cannot say it yet"))]
     Prefix { prefixes: Vec<String>, alphabet: Alphabet, min: usize, max: Option<usize> },
+    /// A regular expression.
+    #[cfg(feature = "regex")]
+    Pattern(pattern::Pattern),
+    /// The program's own code.
+    Code(code::Code),
+}
+
+/// What it found in one value.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Find {
+    pub(crate) range: Range<usize>,
+    /// `None`: the detector's own.
+    pub(crate) label: Option<Label>,
+}
+
+impl Find {
+    fn own(range: Range<usize>) -> Find {
+        Find { range, label: None }
+    }
 }
 
 impl Custom {
-    /// The literals that make a position a candidate.
-    pub(crate) fn stems(&self) -> impl Iterator<Item = &str> {
-        let Form::Prefix { prefixes, .. } = &self.form;
-        prefixes.iter().map(String::as_str)
+    pub(crate) fn code(detector: Arc<dyn code::Detector>) -> Custom {
+        Custom { name: detector.name().to_owned(), form: Form::Code(code::Code::new(detector)) }
     }
 
-    /// The part of `value` to replace, if there is something to hide at this candidate.
-    pub(crate) fn verify(&self, value: &[u8], at: usize) -> Option<Range<usize>> {
-        let Form::Prefix { prefixes, alphabet, min, max } = &self.form;
-        let rest = value.get(at..)?;
-        let here = prefixes.iter().filter(|prefix| rest.starts_with(prefix.as_bytes()));
-        let stem = here.map(|prefix| prefix.len()).max()?;
-        if max.is_some_and(|max| alphabet.run(value, at + stem) > max) {
-            return None;
+    pub(crate) fn is_code(&self) -> bool {
+        matches!(self.form, Form::Code(_))
+    }
+
+    /// The literals that make a position a candidate; without any, every value is looked at as a whole.
+    pub(crate) fn stems(&self) -> Vec<&[u8]> {
+        match &self.form {
+            Form::Prefix { prefixes, .. } => prefixes.iter().map(String::as_bytes).collect(),
+            #[cfg(feature = "regex")]
+            Form::Pattern(pattern) => pattern.stems().collect(),
+            Form::Code(code) => code.stems().collect(),
         }
-        token(value, at, stem, *alphabet, *min)
+    }
+
+    /// What is to be hidden at this candidate; without literals, the first thing to be hidden from `at` on.
+    pub(crate) fn verify(&self, value: &[u8], at: usize, budget: &mut Budget) -> Option<Find> {
+        let rest = value.get(at..)?;
+        match &self.form {
+            Form::Prefix { prefixes, alphabet, min, max } => {
+                let here = prefixes.iter().filter(|prefix| rest.starts_with(prefix.as_bytes()));
+                let stem = here.map(|prefix| prefix.len()).max()?;
+                let run = alphabet.run(value, at + stem);
+                budget.spend(run);
+                if max.is_some_and(|max| run > max) {
+                    return None;
+                }
+                token(value, at, stem, *alphabet, *min).map(Find::own)
+            }
+            #[cfg(feature = "regex")]
+            Form::Pattern(pattern) => pattern.verify(value, at, budget),
+            Form::Code(code) => code.verify(value, at, budget),
+        }
+    }
+
+    /// Everything it finds in one value, by trying everywhere: for checks and tests.
+    pub(crate) fn find_all(&self, value: &[u8]) -> Vec<Find> {
+        let stems = self.stems();
+        let mut found: Vec<Find> = Vec::new();
+        let mut at = 0;
+        let mut budget = Budget::of(64 * value.len());
+        while at < value.len() {
+            let here = stems.is_empty() || stems.iter().any(|stem| value[at..].starts_with(stem));
+            let find = if here { self.verify(value, at, &mut budget) } else { None };
+            match find {
+                Some(find) => {
+                    at = find.range.end.max(at + 1);
+                    found.push(find);
+                }
+                None if stems.is_empty() => break,
+                None => at += 1,
+            }
+        }
+        found
+    }
+
+    /// What it is, in a few words.
+    pub(crate) fn told(&self) -> String {
+        match &self.form {
+            Form::Prefix { prefixes, alphabet, min, max } => {
+                let prefixes: Vec<String> = prefixes.iter().map(|p| format!("{p:?}")).collect();
+                let most = max.map(|max| format!(" and at most {max}")).unwrap_or_default();
+                format!("{}, then at least {min}{most} of {}", prefixes.join(" or "), alphabet.name())
+            }
+            #[cfg(feature = "regex")]
+            Form::Pattern(pattern) => format!("the regex {}", pattern.source()),
+            Form::Code(_) => "the program's own code".to_owned(),
+        }
+    }
+}
+
+/// Both ends moved outwards to the next character boundary: what looks at bytes may cut one.
+fn whole_characters(value: &[u8], range: Range<usize>) -> Range<usize> {
+    let inside = |at: usize| value.get(at).is_some_and(|byte| byte & 0xc0 == 0x80);
+    let Range { mut start, mut end } = range;
+    while start > 0 && inside(start) {
+        start -= 1;
+    }
+    while end < value.len() && inside(end) {
+        end += 1;
+    }
+    start..end
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_run_of_another_length_is_something_else() {
+        let form =
+            Form::Prefix { prefixes: vec!["cb_".into()], alphabet: Alphabet::Word, min: 4, max: Some(8) };
+        let custom = Custom { name: "badge".into(), form };
+        assert_eq!(custom.find_all(b"x cb_abcd, cb_abc, cb_abcdefghi"), [Find::own(2..9)]);
     }
 }

@@ -104,9 +104,9 @@ impl Scanner {
             return true;
         }
         let Some((level, deeper)) = levels.split_first_mut() else { return true };
-        let mut add = |start: usize, end: usize, label| {
+        let mut add = |start: usize, end: usize, label, mixed| {
             let at = |at: usize| (offset + at) as u32;
-            hits.push(Hit { start: at(start), end: at(end), label });
+            hits.push(Hit { start: at(start), end: at(end), label, mixed });
         };
         if escaped {
             level.view.of(text, budget);
@@ -115,7 +115,7 @@ impl Scanner {
             }
             for hit in &level.hits {
                 let source = level.view.source(hit.start as usize..hit.end as usize);
-                add(source.start, source.end, hit.label);
+                add(source.start, source.end, hit.label, hit.mixed);
             }
         }
         for run in &notes.runs {
@@ -133,7 +133,8 @@ impl Scanner {
                 return false;
             }
             if let Some(hit) = level.hits.first() {
-                add(start, end, hit.label);
+                // All of the run stands for what was found first in it.
+                add(start, end, hit.label, hit.mixed || level.hits.len() > 1);
             }
         }
         !budget.is_spent()

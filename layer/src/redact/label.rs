@@ -18,8 +18,10 @@ impl Label {
     pub(crate) const OVERRUN: Label = Label(2);
     /// The value's own formatting returned an error.
     pub(crate) const UNFORMATTABLE: Label = Label(3);
+    /// Its type is [`Sensitive`](crate::Sensitive).
+    pub(crate) const SENSITIVE: Label = Label(4);
     /// A policy's own detector, where too many have names of their own.
-    const CUSTOM: Label = Label(4);
+    const CUSTOM: Label = Label(5);
 
     pub(crate) fn key(class: KeyClass) -> Label {
         Label((FIXED.len() + class as usize) as u16)
@@ -38,6 +40,14 @@ impl Label {
         let _claim = CLAIM.lock().unwrap_or_else(PoisonError::into_inner);
         let place = OWN.iter().position(|slot| &**slot.get_or_init(|| name.into()) == name);
         place.map_or(Label::CUSTOM, |place| Label((LABELS.len() + place) as u16))
+    }
+
+    /// The label of the detector of this name, built in or a policy's own.
+    pub(crate) fn named(name: &str) -> Label {
+        match LABELS.iter().position(|label| *label == name) {
+            Some(index) => Label(index as u16),
+            None => Label::own(name),
+        }
     }
 
     /// Where it is counted; less than [`slots`].
@@ -81,7 +91,7 @@ pub(crate) fn slots() -> usize {
     LABELS.len() + OWN.len()
 }
 
-const FIXED: [&str; 5] = ["strict", "panic", "overrun", "unformattable", "custom"];
+const FIXED: [&str; 6] = ["strict", "panic", "overrun", "unformattable", "sensitive", "custom"];
 
 static LABELS: LazyLock<Vec<&'static str>> = LazyLock::new(|| {
     let keys = KeyClass::ALL.iter().map(|class| class.label());

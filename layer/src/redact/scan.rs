@@ -22,6 +22,7 @@ use super::keys::KeyRules;
 use super::label::Label;
 use crate::policy::RedactPolicy;
 use crate::record::escape;
+use crate::thread;
 use crate::values::{Kind, Values};
 
 /// The detectors of one policy, ready to scan.
@@ -36,6 +37,8 @@ pub(crate) struct Scanner {
     assign: Vec<usize>,
     /// The policy's own detectors; their indices follow those of the built-in rows.
     own: Box<[Custom]>,
+    /// Those of them that no literal announces.
+    anywhere: Vec<usize>,
     /// By index of the detector.
     labels: Vec<Label>,
 }
@@ -46,6 +49,8 @@ pub(crate) struct Hit {
     pub(crate) start: u32,
     pub(crate) end: u32,
     pub(crate) label: Label,
+    /// Another detector found a part of it, too.
+    pub(crate) mixed: bool,
 }
 
 /// What a scan found; kept between scans for its memory.
@@ -87,6 +92,10 @@ impl Scanner {
             scheme: with(|trigger| matches!(trigger, Trigger::Scheme)),
             assign: with(|trigger| matches!(trigger, Trigger::Assign)),
             labels: (0..DETECTORS.len()).map(Label::detector).chain(own_labels).collect(),
+            anywhere: (DETECTORS.len()..)
+                .zip(&policy.detectors)
+                .filter_map(|(index, custom)| custom.stems().is_empty().then_some(index))
+                .collect(),
             own: policy.detectors.as_slice().into(),
         }
     }
@@ -97,12 +106,13 @@ impl Scanner {
         found.hits.clear();
         let seen = self.filter.candidates(&mut values.bytes, &mut found.candidates);
         found.plain = seen.plain;
-        if !found.candidates.is_empty() || seen.odd {
+        if !found.candidates.is_empty() || seen.odd || !self.anywhere.is_empty() {
             self.look_at_values(keys, values, found, seen.odd);
         }
     }
 
     fn look_at_values(&self, keys: &KeyRules, values: &mut Values, found: &mut Found, odd: bool) {
+        note_sensitive(values);
         let Found { hits, candidates, notes, levels, .. } = found;
         let mut candidates = candidates.as_slice();
         notes.clear();
@@ -114,7 +124,7 @@ impl Scanner {
             }
             let is_here = |candidate: &&u32| filter::unpack(**candidate).0 < end;
             let here = candidates.iter().take_while(is_here).count();
-            if here == 0 && !odd {
+            if here == 0 && !odd && self.anywhere.is_empty() {
                 continue;
             }
             let (here, rest) = candidates.split_at(here);
@@ -173,6 +183,18 @@ impl Scanner {
     }
 }
 
+/// Values that their type hid wrote a marker, which is known here from one that somebody wrote by hand. Its colon is a
+/// candidate, so that values without one need not ask.
+fn note_sensitive(values: &mut Values) {
+    let written = thread::take_sensitive() as usize;
+    if written > 0 {
+        let mut marker = Vec::new();
+        Label::SENSITIVE.write_marker(&mut marker);
+        let there = values.bytes.windows(marker.len()).filter(|window| *window == marker).count();
+        values.noted.extend(std::iter::repeat_n(Label::SENSITIVE, there.min(written)));
+    }
+}
+
 /// Overlapping finds become one: of two secrets side by side, neither may leave its tail.
 fn merge(hits: &mut Vec<Hit>) {
     if hits.len() < 2 {
@@ -183,6 +205,7 @@ fn merge(hits: &mut Vec<Hit>) {
         let overlap = next.start < kept.end;
         if overlap {
             kept.end = kept.end.max(next.end);
+            kept.mixed |= next.mixed || next.label != kept.label;
         }
         overlap
     });

@@ -5,6 +5,8 @@
 
 #![allow(clippy::unwrap_used, reason = "a test that meets an error has failed")]
 
+mod allowances;
+mod detectors;
 mod direct;
 mod filters;
 mod format;
@@ -19,6 +21,7 @@ mod panics;
 mod policies;
 mod processes;
 mod reentrancy;
+mod sensitive;
 mod siblings;
 mod snapshots;
 mod spans;

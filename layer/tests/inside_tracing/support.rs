@@ -43,6 +43,15 @@ impl World {
         World { guard, handle, dispatch: subscriber(layer), clock, disk, policy }
     }
 
+    /// The layer alone, opened with other options.
+    pub(crate) fn opened(policy: &str, set: impl FnOnce(Options) -> Options) -> World {
+        let policy = policy_of(policy);
+        let (disk, clock) = (Memory::new(), Clock::manual(NOON));
+        let (layer, guard) = set(options(&policy, &disk, &clock)).open().unwrap();
+        let dispatch = Dispatch::new(tracing_subscriber::registry().with(layer));
+        World { handle: guard.handle(), guard, dispatch, clock, disk, policy }
+    }
+
     /// Runs `f` with the world's subscriber.
     pub(crate) fn log<R>(&self, f: impl FnOnce() -> R) -> R {
         tracing::dispatcher::with_default(&self.dispatch, f)

@@ -9,6 +9,8 @@ pub(crate) enum Alphabet {
     Upper,
     /// `a-z0-9`
     Lower,
+    /// `0-9`
+    Digits,
     /// `A-Z2-7`
     Base32,
     /// `0-9a-fA-F`
@@ -30,11 +32,32 @@ pub(crate) enum Alphabet {
 }
 
 impl Alphabet {
+    /// Those that a policy can name.
+    pub(crate) const NAMED: [(&'static str, Alphabet); 11] = [
+        ("alnum", Alphabet::Alnum),
+        ("upper", Alphabet::Upper),
+        ("lower", Alphabet::Lower),
+        ("digits", Alphabet::Digits),
+        ("hex", Alphabet::Hex),
+        ("base32", Alphabet::Base32),
+        ("base64", Alphabet::Base64),
+        ("word", Alphabet::Word),
+        ("dash", Alphabet::Dash),
+        ("dot", Alphabet::Dot),
+        ("unreserved", Alphabet::Unreserved),
+    ];
+
+    /// Its name in a policy; empty if it has none.
+    pub(crate) fn name(self) -> &'static str {
+        Alphabet::NAMED.iter().find(|(_, alphabet)| *alphabet == self).map_or("", |(name, _)| name)
+    }
+
     pub(crate) fn contains(self, byte: u8) -> bool {
         match self {
             Alphabet::Alnum => byte.is_ascii_alphanumeric(),
             Alphabet::Upper => byte.is_ascii_uppercase() || byte.is_ascii_digit(),
             Alphabet::Lower => byte.is_ascii_lowercase() || byte.is_ascii_digit(),
+            Alphabet::Digits => byte.is_ascii_digit(),
             Alphabet::Base32 => byte.is_ascii_uppercase() || matches!(byte, b'2'..=b'7'),
             Alphabet::Hex => byte.is_ascii_hexdigit(),
             Alphabet::Word => byte.is_ascii_alphanumeric() || byte == b'_',

@@ -1,9 +1,9 @@
 //! Detectors look at the candidates of one value.
 
-use std::ops::Range;
 
 use super::filter::{self, COUNTRY, DIGITS, PAIRS, SIGN_HERE, STEM, WORD};
 use super::{Hit, Scanner};
+use crate::redact::custom::Find;
 use crate::redact::decode::{Budget, Run, escape, list, word};
 use crate::redact::detect::{DETECTORS, Trigger};
 use crate::redact::keys::KeyRules;
@@ -67,10 +67,11 @@ impl Scanner {
                 *nested += 1;
             }
             budget.spend(VERIFY);
-            let range = self.detect(detector, keys, text, at)?;
+            let Find { range, label } = self.detect(detector, keys, text, at, budget)?;
             budget.spend(range.len());
             let (hit_start, hit_end) = ((start + range.start) as u32, (start + range.end) as u32);
-            hits.push(Hit { start: hit_start, end: hit_end, label: self.labels[detector] });
+            let label = label.unwrap_or(self.labels[detector]);
+            hits.push(Hit { start: hit_start, end: hit_end, label, mixed: false });
             if reach.is_empty() {
                 reach.resize(self.labels.len(), 0);
             }
@@ -125,14 +126,38 @@ impl Scanner {
                 }
             }
         }
-        !budget.is_spent()
+        !budget.is_spent() && (self.anywhere.is_empty() || self.look_anywhere(text, start, hits))
+    }
+
+    /// The policy's own detectors that no literal announces, over the whole value; false if that was too much work. Each
+    /// has a budget of its own, so that many of them do not hide long values.
+    fn look_anywhere(&self, text: &[u8], start: usize, hits: &mut Vec<Hit>) -> bool {
+        self.anywhere.iter().all(|detector| {
+            let mut budget = Budget::of(text.len());
+            let mut at = 0;
+            while let Some(find) = self.own[*detector - DETECTORS.len()].verify(text, at, &mut budget) {
+                let label = find.label.unwrap_or(self.labels[*detector]);
+                let (hit_start, hit_end) =
+                    ((start + find.range.start) as u32, (start + find.range.end) as u32);
+                hits.push(Hit { start: hit_start, end: hit_end, label, mixed: false });
+                at = find.range.end.max(at + 1);
+            }
+            !budget.is_spent()
+        })
     }
 
     /// Built-in rows first, then the policy's own.
-    fn detect(&self, detector: usize, keys: &KeyRules, value: &[u8], at: usize) -> Option<Range<usize>> {
+    fn detect(
+        &self,
+        detector: usize,
+        keys: &KeyRules,
+        value: &[u8],
+        at: usize,
+        budget: &mut Budget,
+    ) -> Option<Find> {
         match DETECTORS.get(detector) {
-            Some(built_in) => built_in.verify(keys, value, at),
-            None => self.own.get(detector - DETECTORS.len())?.verify(value, at),
+            Some(built_in) => Some(Find { range: built_in.verify(keys, value, at)?, label: None }),
+            None => self.own.get(detector - DETECTORS.len())?.verify(value, at, budget),
         }
     }
 }

@@ -44,8 +44,8 @@ impl Stems {
     /// `own` are the policy's, whose indices follow those of the built-in rows.
     pub(super) fn new(detectors: impl Iterator<Item = usize>, own: &[Custom]) -> Stems {
         let mut all = Vec::new();
-        let mut add = |text: &str, ignore_case, detector| {
-            all.push(Stem { text: text.as_bytes().into(), ignore_case, detector });
+        let mut add = |text: &[u8], ignore_case, detector| {
+            all.push(Stem { text: text.into(), ignore_case, detector });
         };
         for detector in detectors {
             let (texts, ignore_case) = match &DETECTORS[detector].trigger {
@@ -53,10 +53,12 @@ impl Stems {
                 Trigger::StemsAnyCase(texts) => (*texts, true),
                 _ => continue,
             };
-            texts.iter().for_each(|text| add(text, ignore_case, detector));
+            texts.iter().for_each(|text| add(text.as_bytes(), ignore_case, detector));
         }
         for (index, custom) in own.iter().enumerate() {
-            custom.stems().for_each(|text| add(text, false, DETECTORS.len() + index));
+            for text in custom.stems() {
+                add(text, false, DETECTORS.len() + index);
+            }
         }
         let mut by_first: Box<[Vec<u16>; 256]> = Box::new(std::array::from_fn(|_| Vec::new()));
         for (index, stem) in all.iter().enumerate() {
