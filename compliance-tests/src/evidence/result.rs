@@ -1,7 +1,7 @@
 //! The result of one test, a small JSON file of its own: a test runner may give every test a process of its own.
 
 use std::fs;
-use std::io;
+use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -10,6 +10,7 @@ use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
 use crate::rules::Rule;
+use crate::suite::calendar::rfc3339;
 use crate::suite::{Site, Tally};
 
 /// What one test found.
@@ -115,6 +116,7 @@ impl Result {
             "policy": policy,
             "seed": self.seed,
             "at": self.at,
+            "date": rfc3339(self.at.div_euclid(1_000_000)),
             "millis": u64::try_from(self.took.as_millis()).unwrap_or(u64::MAX),
             "cases": self.tally.cases,
             "checks": self.tally.checks,
@@ -152,6 +154,21 @@ impl Folder {
 
     pub(crate) fn path(&self) -> &Path {
         &self.0
+    }
+
+    /// Whether this test is the first of its run to find that there is no policy, so that one test says so and not all.
+    pub(crate) fn claims(&self, run: &str, test: &str) -> io::Result<bool> {
+        fs::create_dir_all(&self.0)?;
+        let run: String = run.chars().filter(|c| c.is_ascii_alphanumeric() || *c == '-').collect();
+        let path = self.0.join(format!("{run}.no-policy"));
+        match fs::OpenOptions::new().write(true).create_new(true).open(&path) {
+            Ok(mut file) => file.write_all(test.as_bytes()).map(|()| true),
+            // The same test, tried again, says it again.
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
+                fs::read_to_string(&path).map(|known| known == test)
+            }
+            Err(error) => Err(error),
+        }
     }
 
     /// Writes the result in one step, so that a test that is killed leaves the one that says it began.
