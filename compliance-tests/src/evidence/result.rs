@@ -23,6 +23,9 @@ pub(crate) struct Result {
     pub(crate) suite: String,
     /// Tells the test program of one build from that of another.
     pub(crate) build: String,
+    /// Of the layer and of this crate: they share one.
+    pub(crate) version: String,
+    pub(crate) rustc: String,
     pub(crate) about: Option<Facts>,
     pub(crate) seed: u64,
     /// Microseconds since 1970.
@@ -80,6 +83,8 @@ impl Result {
             package_version: site.version().to_owned(),
             suite: site.suite(),
             build: build(),
+            version: VERSION.to_owned(),
+            rustc: RUSTC.to_owned(),
             about: None,
             seed,
             at,
@@ -112,7 +117,8 @@ impl Result {
             "package": { "name": self.package, "version": self.package_version },
             "suite": self.suite,
             "build": self.build,
-            "versions": { "dihya": DIHYA, "compliance": COMPLIANCE, "rustc": RUSTC },
+            "version": self.version,
+            "rustc": self.rustc,
             "policy": policy,
             "seed": self.seed,
             "at": self.at,
@@ -128,11 +134,59 @@ impl Result {
     }
 }
 
-/// The version of the layer that is tested: both crates share one.
-pub(crate) const DIHYA: &str = env!("CARGO_PKG_VERSION");
-pub(crate) const COMPLIANCE: &str = env!("CARGO_PKG_VERSION");
+/// A result from its file, or what is wrong with it.
+pub(crate) fn parse(text: &str) -> std::result::Result<Result, String> {
+    let value: Value = serde_json::from_str(text).map_err(|_| "it is not JSON".to_owned())?;
+    if value["format"] != FORMAT {
+        return Err(format!("its format is not {FORMAT}"));
+    }
+    let missing = |key: &str| format!("`{key}` is missing or not what it must be");
+    let text = |of: &Value, key: &str| of[key].as_str().map(str::to_owned).ok_or_else(|| missing(key));
+    let number = |key: &str| value[key].as_u64().ok_or_else(|| missing(key));
+    let said = || text(&value, "text");
+    let ended = match value["outcome"].as_str() {
+        Some("started") => Ended::Started,
+        Some("passed") => Ended::Passed,
+        Some("failed") => Ended::Failed(said()?),
+        Some("not claimed") => Ended::NotClaimed(said()?),
+        Some("not run") => Ended::NotRun(said()?),
+        _ => return Err(missing("outcome")),
+    };
+    let about = match &value["policy"] {
+        Value::Null => None,
+        policy => Some(Facts {
+            hash: text(policy, "sha256")?,
+            sector: text(policy, "sector")?,
+            service: text(policy, "service")?,
+        }),
+    };
+    let notes = value["notes"].as_array().ok_or_else(|| missing("notes"))?;
+    Ok(Result {
+        rule: text(&value, "rule")?,
+        test: text(&value, "test")?,
+        package: text(&value["package"], "name")?,
+        package_version: text(&value["package"], "version")?,
+        suite: text(&value, "suite")?,
+        build: text(&value, "build")?,
+        version: text(&value, "version")?,
+        rustc: text(&value, "rustc")?,
+        about,
+        seed: number("seed")?,
+        at: value["at"].as_i64().ok_or_else(|| missing("at"))?,
+        took: Duration::from_millis(number("millis")?),
+        tally: Tally {
+            cases: number("cases")?,
+            checks: number("checks")?,
+            controls: number("controls")?,
+            notes: notes.iter().filter_map(Value::as_str).map(str::to_owned).collect(),
+        },
+        ended,
+    })
+}
+
+const VERSION: &str = env!("CARGO_PKG_VERSION");
 /// The compiler that built the suite.
-pub(crate) const RUSTC: &str = env!("DIHYA_RUSTC");
+const RUSTC: &str = env!("DIHYA_RUSTC");
 const FORMAT: u64 = 1;
 
 /// Length and time of the test program: reading all of it for a digest would cost each test a second.
