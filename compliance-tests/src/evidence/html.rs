@@ -93,7 +93,7 @@ fn not_passed(out: &mut String, report: &Report) {
             let ids: Vec<String> =
                 ids.iter().map(|id| format!("<a href=\"#{id}\"><code>{id}</code></a>")).collect();
             let first = reason.lines().next().unwrap_or_default();
-            let _ = writeln!(out, "<li>{}: {}</li>", ids.join(", "), escape(first));
+            let _ = writeln!(out, "<li>{}: {}</li>", ids.join(", "), code_marks(first));
         }
         out.push_str("</ul>\n</section>\n");
     }
@@ -260,22 +260,23 @@ fn rule_row(out: &mut String, line: &Line) {
     let class = line.outcome.words().replace(' ', "-");
     // What went wrong is open to see.
     let open = if matches!(line.outcome, Outcome::Failed(_)) { " open" } else { "" };
-    let mut inner = format!("<p><code>{}</code> ({})</p>", escape(&line.test), line.rule.id);
+    let controlled = match line.seed {
+        Some(seed) => format!("; seed {seed}, {} checks after a positive control", grouped(line.controls)),
+        None => String::new(),
+    };
+    let mut inner = format!(
+        "<p><code>{}</code> <span class=\"soft\">({}{controlled})</span></p>",
+        escape(&line.test),
+        line.rule.id
+    );
     if let Some(text) = line.outcome.text() {
         let _ = match line.outcome {
             Outcome::Failed(_) => write!(inner, "<pre>{}</pre>", escape(text)),
-            _ => write!(inner, "<p>{}</p>", escape(text)),
+            _ => write!(inner, "<p>{}</p>", code_marks(text)),
         };
     }
-    if let Some(seed) = line.seed {
-        let _ = write!(
-            inner,
-            "<p class=\"soft\">Seed {seed}; {} checks after a positive control.</p>",
-            grouped(line.controls)
-        );
-    }
     if !line.notes.is_empty() {
-        let notes: String = line.notes.iter().map(|note| format!("<li>{}</li>", escape(note))).collect();
+        let notes: String = line.notes.iter().map(|note| format!("<li>{}</li>", code_marks(note))).collect();
         let _ = write!(inner, "<ul>{notes}</ul>");
     }
     let sources: Vec<String> = CLAUSES
