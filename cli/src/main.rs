@@ -4,6 +4,7 @@
 // It reads /proc and inotify.
 #[cfg(target_os = "linux")]
 mod check;
+mod evidence;
 mod policy;
 
 use std::io::{self, Write as _};
@@ -35,6 +36,11 @@ enum Command {
     #[cfg(target_os = "linux")]
     #[command(after_long_help = check::HELP)]
     Check(check::Command),
+    /// Join what the tests of a compliance suite found into a report: JSON, JUnit, and one HTML page
+    ///
+    /// The tests of `dihya_compliance::suite!` each leave a result. Exit code 0: every rule that is claimed holds. 1: one
+    /// does not, or has no result of the newest build and policy; the report is written all the same.
+    Evidence(evidence::Command),
     /// Print a completion script, to be put where the shell looks for it
     ///
     /// For bash: dihya completions bash > ~/.local/share/bash-completion/completions/dihya
@@ -66,6 +72,7 @@ fn main() -> ExitCode {
         Command::Policy(command) => command.run(),
         #[cfg(target_os = "linux")]
         Command::Check(command) => command.run(),
+        Command::Evidence(command) => command.run(),
         Command::Completions { shell } => {
             let mut script = Vec::new();
             clap_complete::generate(shell, &mut Arguments::command(), "dihya", &mut script);

@@ -36,7 +36,7 @@
 //! that repeats it; no secret, not even an invented one, is in it.
 
 mod bare;
-mod calendar;
+pub(crate) mod calendar;
 pub(crate) mod classes;
 mod context;
 mod derive;

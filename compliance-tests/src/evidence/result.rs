@@ -1,7 +1,7 @@
 //! The result of one test, a small JSON file of its own: a test runner may give every test a process of its own.
 
 use std::fs;
-use std::io;
+use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -10,6 +10,7 @@ use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
 use crate::rules::Rule;
+use crate::suite::calendar::rfc3339;
 use crate::suite::{Site, Tally};
 
 /// What one test found.
@@ -22,6 +23,9 @@ pub(crate) struct Result {
     pub(crate) suite: String,
     /// Tells the test program of one build from that of another.
     pub(crate) build: String,
+    /// Of the layer and of this crate: they share one.
+    pub(crate) version: String,
+    pub(crate) rustc: String,
     pub(crate) about: Option<Facts>,
     pub(crate) seed: u64,
     /// Microseconds since 1970.
@@ -79,6 +83,8 @@ impl Result {
             package_version: site.version().to_owned(),
             suite: site.suite(),
             build: build(),
+            version: VERSION.to_owned(),
+            rustc: RUSTC.to_owned(),
             about: None,
             seed,
             at,
@@ -111,10 +117,12 @@ impl Result {
             "package": { "name": self.package, "version": self.package_version },
             "suite": self.suite,
             "build": self.build,
-            "versions": { "dihya": DIHYA, "compliance": COMPLIANCE, "rustc": RUSTC },
+            "version": self.version,
+            "rustc": self.rustc,
             "policy": policy,
             "seed": self.seed,
             "at": self.at,
+            "date": rfc3339(self.at.div_euclid(1_000_000)),
             "millis": u64::try_from(self.took.as_millis()).unwrap_or(u64::MAX),
             "cases": self.tally.cases,
             "checks": self.tally.checks,
@@ -126,11 +134,59 @@ impl Result {
     }
 }
 
-/// The version of the layer that is tested: both crates share one.
-pub(crate) const DIHYA: &str = env!("CARGO_PKG_VERSION");
-pub(crate) const COMPLIANCE: &str = env!("CARGO_PKG_VERSION");
+/// A result from its file, or what is wrong with it.
+pub(crate) fn parse(text: &str) -> std::result::Result<Result, String> {
+    let value: Value = serde_json::from_str(text).map_err(|_| "it is not JSON".to_owned())?;
+    if value["format"] != FORMAT {
+        return Err(format!("its format is not {FORMAT}"));
+    }
+    let missing = |key: &str| format!("`{key}` is missing or not what it must be");
+    let text = |of: &Value, key: &str| of[key].as_str().map(str::to_owned).ok_or_else(|| missing(key));
+    let number = |key: &str| value[key].as_u64().ok_or_else(|| missing(key));
+    let said = || text(&value, "text");
+    let ended = match value["outcome"].as_str() {
+        Some("started") => Ended::Started,
+        Some("passed") => Ended::Passed,
+        Some("failed") => Ended::Failed(said()?),
+        Some("not claimed") => Ended::NotClaimed(said()?),
+        Some("not run") => Ended::NotRun(said()?),
+        _ => return Err(missing("outcome")),
+    };
+    let about = match &value["policy"] {
+        Value::Null => None,
+        policy => Some(Facts {
+            hash: text(policy, "sha256")?,
+            sector: text(policy, "sector")?,
+            service: text(policy, "service")?,
+        }),
+    };
+    let notes = value["notes"].as_array().ok_or_else(|| missing("notes"))?;
+    Ok(Result {
+        rule: text(&value, "rule")?,
+        test: text(&value, "test")?,
+        package: text(&value["package"], "name")?,
+        package_version: text(&value["package"], "version")?,
+        suite: text(&value, "suite")?,
+        build: text(&value, "build")?,
+        version: text(&value, "version")?,
+        rustc: text(&value, "rustc")?,
+        about,
+        seed: number("seed")?,
+        at: value["at"].as_i64().ok_or_else(|| missing("at"))?,
+        took: Duration::from_millis(number("millis")?),
+        tally: Tally {
+            cases: number("cases")?,
+            checks: number("checks")?,
+            controls: number("controls")?,
+            notes: notes.iter().filter_map(Value::as_str).map(str::to_owned).collect(),
+        },
+        ended,
+    })
+}
+
+const VERSION: &str = env!("CARGO_PKG_VERSION");
 /// The compiler that built the suite.
-pub(crate) const RUSTC: &str = env!("DIHYA_RUSTC");
+const RUSTC: &str = env!("DIHYA_RUSTC");
 const FORMAT: u64 = 1;
 
 /// Length and time of the test program: reading all of it for a digest would cost each test a second.
@@ -152,6 +208,21 @@ impl Folder {
 
     pub(crate) fn path(&self) -> &Path {
         &self.0
+    }
+
+    /// Whether this test is the first of its run to find that there is no policy, so that one test says so and not all.
+    pub(crate) fn claims(&self, run: &str, test: &str) -> io::Result<bool> {
+        fs::create_dir_all(&self.0)?;
+        let run: String = run.chars().filter(|c| c.is_ascii_alphanumeric() || *c == '-').collect();
+        let path = self.0.join(format!("{run}.no-policy"));
+        match fs::OpenOptions::new().write(true).create_new(true).open(&path) {
+            Ok(mut file) => file.write_all(test.as_bytes()).map(|()| true),
+            // The same test, tried again, says it again.
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
+                fs::read_to_string(&path).map(|known| known == test)
+            }
+            Err(error) => Err(error),
+        }
     }
 
     /// Writes the result in one step, so that a test that is killed leaves the one that says it began.

@@ -1,6 +1,6 @@
 //! The evasion classes: every shape of a class with every detector, from one seed per case.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use dihya::Policy;
 use dihya::inspect::DetectorInfo;
@@ -128,8 +128,10 @@ impl Planted<'_> {
             .difference(&detectors(&mut seen.iter().copied()))
             .copied()
             .collect();
+        // Of a secret in pieces only those are found whose pieces are long enough.
+        let in_pieces = CLASSES.iter().any(|c| c.number == self.shape.class && c.state == State::StrictOnly);
         ensure!(
-            missing.is_empty(),
+            missing.is_empty() || (in_pieces && !seen.is_empty()),
             "`{}`: without redaction the canaries of {missing:?} are not found either, so that their absence proves \
              nothing (seed {})",
             self.shape.code,
@@ -199,15 +201,21 @@ fn canaries(shape: &Shape, detectors: &[DetectorInfo], seed: &mut Seed) -> Vec<C
     }
 }
 
-/// One line per detector: where and how its canaries came out.
+/// One line per detector: how its canaries came out, and where.
 pub(crate) fn told(leaks: &[Leak], canaries: &[Canary]) -> String {
-    let mut lines = BTreeSet::new();
+    let mut found: BTreeMap<&str, (BTreeSet<&str>, BTreeSet<&str>)> = BTreeMap::new();
     for leak in leaks {
         let detector = canaries.get(leak.canary).map_or("?", Canary::detector);
-        lines.insert(format!("  detector   {detector}, {} ({}) in {}", leak.form, leak.view, leak.output));
+        let (forms, outputs) = found.entry(detector).or_default();
+        forms.insert(leak.form);
+        outputs.insert(&leak.output);
     }
-    let more = lines.len().saturating_sub(SHOWN);
-    let mut text = lines.into_iter().take(SHOWN).collect::<Vec<_>>().join("\n");
+    let joined = |texts: BTreeSet<&str>| texts.into_iter().collect::<Vec<_>>().join(", ");
+    let more = found.len().saturating_sub(SHOWN);
+    let lines = found.into_iter().take(SHOWN).map(|(detector, (forms, outputs))| {
+        format!("  detector   {detector}, {}, in {}", joined(forms), joined(outputs))
+    });
+    let mut text = lines.collect::<Vec<_>>().join("\n");
     if more > 0 {
         text.push_str(&format!("\n             and {more} more"));
     }

@@ -108,7 +108,7 @@ pub(crate) fn full_queue(context: &mut Context) -> Result<Done, Failure> {
         let disk = Memory::new();
         let (_layer, guard) = open(&policy, &disk, context.seed)?;
         let handle = guard.handle();
-        let record = || Record::new(channel, "e").field("note", "word ".repeat(400)).number("n", 1);
+        let record = || Record::new(channel, "e").message("word ".repeat(400)).number("n", 1);
         let told = |handle: &Handle| {
             handle.metrics().lines().any(|line| {
                 line.starts_with("dihya_dropped_total")

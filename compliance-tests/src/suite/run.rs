@@ -2,6 +2,7 @@
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::PathBuf;
+use std::sync::Once;
 use std::time::Instant;
 
 use dihya::{Clock, Policy};
@@ -80,8 +81,8 @@ fn context(policy: Policy, seed: u64, cases: u32, site: &Site, test: &str) -> Co
     }
 }
 
-/// Without a policy one test fails, not all: the one that is there for it, unless it does not run at all. The result
-/// of the others is that they did not run.
+/// Without a policy one test fails and not all: the one that is there for it, or the first of those that run. The
+/// result of the others is that they did not.
 fn no_policy(
     rule: &'static Rule,
     site: &Site,
@@ -90,26 +91,37 @@ fn no_policy(
     failure: Failure,
 ) -> Result<(), Failure> {
     let text = format!("the suite has no policy to test\n{}", failure.text());
-    let speaks = rule.test == rules::POLICY || (!runs_too(&site.test(rules::POLICY)));
-    let ended = if speaks {
+    let speaks = speaks(rule, site, folder);
+    let ended = if rule.test == rules::POLICY {
         Ended::Failed(text.clone())
     } else {
-        Ended::NotRun("The policy could not be had.".into())
+        Ended::NotRun("The suite has no policy to test.".into())
     };
     evidence.ended(ended, Tally::default(), std::time::Duration::ZERO);
     save(folder, &evidence)?;
     if speaks { Err(Failure::new(text)) } else { Ok(()) }
 }
 
-/// Whether this run of tests has that test in it too, as far as can be known.
-fn runs_too(test: &str) -> bool {
-    // A runner with a process per test says which run it is; nothing filters there that we could see.
-    if std::env::var_os("NEXTEST").is_some() {
-        return true;
+fn speaks(rule: &Rule, site: &Site, folder: &Option<Folder>) -> bool {
+    // A runner with a process per test: what else runs is not to be seen, only which run it is.
+    if let Some(run) = std::env::var_os("NEXTEST_RUN_ID") {
+        let claimed = folder.as_ref().map(|folder| folder.claims(&run.to_string_lossy(), rule.test));
+        return claimed.is_none_or(|claimed| claimed.unwrap_or(true));
     }
-    let mut names = std::env::args().skip(1).filter(|argument| !argument.starts_with('-')).peekable();
+    static FIRST: Once = Once::new();
+    let mut is_first = false;
+    if rule.test != rules::POLICY && !runs_too(&site.test(rules::POLICY)) {
+        FIRST.call_once(|| is_first = true);
+    }
+    is_first || rule.test == rules::POLICY
+}
+
+/// Whether this process runs that test too.
+fn runs_too(test: &str) -> bool {
+    let names: Vec<String> = std::env::args().skip(1).filter(|argument| !argument.starts_with('-')).collect();
     let exact = std::env::args().any(|argument| argument == "--exact");
-    names.peek().is_none() || names.any(|name| if exact { test == name } else { test.contains(&name) })
+    names.is_empty()
+        || names.iter().any(|name| if exact { test == name } else { test.contains(name.as_str()) })
 }
 
 fn explained(failure: Failure, rule: &Rule, site: &Site, seed: u64) -> Failure {
