@@ -1,6 +1,5 @@
 //! Detectors look at the candidates of one value.
 
-
 use super::filter::{self, COUNTRY, DIGITS, PAIRS, SIGN_HERE, STEM, WORD};
 use super::{Hit, Scanner};
 use crate::redact::custom::Find;
