@@ -87,7 +87,7 @@ impl Scanner {
                 self.stems.at(text, at, |detector| _ = hit(budget, detector, at));
             }
             if kinds & COUNTRY != 0 {
-                self.country.iter().for_each(|detector| _ = hit(budget, *detector, at));
+                self.country.iter().for_each(|detector| _ = hit(budget, *detector, at - 3));
             }
             if kinds & SIGN_HERE != 0 {
                 match text[at] {
