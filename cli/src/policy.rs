@@ -5,13 +5,16 @@ use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 
 use clap::Subcommand;
-use dihya::{Policy, PolicyError, Sector};
+use dihya::{Policy, PolicyError, Sector, inspect};
 
 use crate::Answer;
 
 #[derive(Subcommand)]
 pub(crate) enum Command {
     /// Check a policy file; every error is shown with its line
+    ///
+    /// For each detector of its own it says what ordinary log lines it would change, and what it costs beside the
+    /// built-in scan, measured now; for each allowance what it shows, and why.
     Check {
         /// The policy file
         #[arg(default_value = DEFAULT_FILE)]
@@ -74,8 +77,34 @@ fn check(file: &Path) -> Answer {
     for remark in policy.advice() {
         out.push_str(&format!("note: {remark}\n"));
     }
+    out.push_str(&own_rules(&policy));
     out.push_str(&format!("`dihya policy show {name}` prints every value and where it comes from\n"));
     Answer::fine(out)
+}
+
+/// What the policy adds to redaction, and what each rule costs: tried and measured now.
+fn own_rules(policy: &Policy) -> String {
+    let mut out = String::new();
+    for detector in inspect::own_detectors(policy) {
+        let (built_in, with) = detector.cost;
+        let more = with.saturating_sub(built_in).as_nanos();
+        let times = with.as_secs_f64() / built_in.as_secs_f64();
+        let place = if detector.everywhere { "runs over every value" } else { "looks where it begins" };
+        let (changed, lines) = (detector.ordinary.len(), inspect::ordinary_lines());
+        out.push_str(&format!(
+            "detector {}: {}\n  {place}; costs {more} ns per KiB of clean text, which makes {times:.2} times the built-in scan\n  \
+             would change {changed} of {lines} ordinary log lines\n",
+            detector.name, detector.what,
+        ));
+    }
+    for allowance in inspect::own_allowances(policy) {
+        let cost = allowance.cost.as_nanos();
+        out.push_str(&format!(
+            "allowance: {} ({})\n  costs {cost} ns at each find, and nothing elsewhere\n",
+            allowance.what, allowance.reason
+        ));
+    }
+    out
 }
 
 fn show(file: &Path, sector: Option<&str>, json: bool, toml: bool) -> Answer {
@@ -113,9 +142,13 @@ fn init(file: &Path, sector: Sector) -> Answer {
 
 fn told(error: &PolicyError) -> String {
     let mut text = error.report();
+    // A file that is no TOML has not been looked at any further.
+    let unread = error.problems().iter().any(|problem| problem.key().is_empty());
     match error.problems().len() {
         0 => {}
+        1 if unread => text.push_str("1 problem; the keys are checked once it is mended\n"),
         1 => text.push_str("1 problem; nothing else was found wrong\n"),
+        n if unread => text.push_str(&format!("{n} problems; the keys are checked once they are mended\n")),
         n => text.push_str(&format!("{n} problems\n")),
     }
     text

@@ -49,7 +49,10 @@ fn right_policies_satisfy_the_schema() {
 fn wrong_policies_that_a_schema_can_tell_do_not() {
     // The others are wrong in ways a schema has no words for: sizes, order, names that refer to one another.
     let told = [
+        "allowances",
+        "allowances-that-cannot-be-read",
         "control-characters",
+        "detectors",
         "empty",
         "no-root",
         "redact",

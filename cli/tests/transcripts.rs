@@ -74,6 +74,54 @@ fn a_right_policy_is_fine_and_a_wrong_one_is_shown_with_carets() {
     insta::assert_snapshot!("check-folder", folder.run(&["policy", "check", "."]));
 }
 
+const OWN: &str = r#"[storage]
+root = "logs"
+
+[redact]
+keep_keys = ["author_email"]
+
+[[redact.detectors]]
+name = "clinic_badge"
+prefix = "cb_"
+alphabet = "alnum"
+min_length = 16
+
+[[redact.detectors]]
+name = "record_uuid"
+regex = '\b[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}\b'
+
+[[redact.allow]]
+detector = "email"
+field = "author_email"
+reason = "authors of commits are public"
+"#;
+
+#[test]
+fn what_a_policy_adds_is_told_with_its_cost() {
+    let folder = Folder::new("own");
+    folder.file("own.toml", OWN);
+    let text = folder.run(&["policy", "check", "own.toml"]);
+    // Measured figures, each unlike the last.
+    let mut shown = String::new();
+    for line in text.lines() {
+        let words = line.split(' ').scan("", |before, word| {
+            let measured = matches!(*before, "costs" | "makes");
+            *before = word;
+            let word = if measured && word.parse::<f64>().is_ok_and(|n| n.is_finite()) { "N" } else { word };
+            Some(word)
+        });
+        let _ = writeln!(shown, "{}", words.collect::<Vec<_>>().join(" "));
+    }
+    insta::assert_snapshot!("check-own", shown);
+}
+
+#[test]
+fn a_file_that_is_no_toml_is_not_said_to_be_right_otherwise() {
+    let folder = Folder::new("torn");
+    folder.file("torn.toml", "[storage]\nroot = \"logs\nlevel = 7\n");
+    insta::assert_snapshot!("check-torn", folder.run(&["policy", "check", "torn.toml"]));
+}
+
 #[test]
 fn show_explains_every_value() {
     let folder = Folder::new("show");

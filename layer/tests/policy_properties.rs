@@ -97,6 +97,57 @@ fn keys(list: &'static [&'static str]) -> impl Strategy<Value = Option<String>> 
     of(subsequence(list, 0..=list.len()).prop_map(|k| serde_json::to_string(&k).unwrap_or_default()))
 }
 
+/// Of names that differ, and of forms that no ordinary line holds.
+fn detectors() -> BoxedStrategy<String> {
+    let prefix = (
+        select(&["\"§cb_\"", "[\"§a-\", \"§b'\\\\\"]", "'§é\"'"][..]),
+        select(&["alnum", "upper", "digits", "hex", "base64", "dot"][..]),
+        1u32..=64,
+        of(64u32..=4096),
+    )
+        .prop_map(|(prefix, alphabet, min, max)| {
+            let max = max.map(|max| format!("max_length = {max}\n")).unwrap_or_default();
+            format!("prefix = {prefix}\nalphabet = \"{alphabet}\"\nmin_length = {min}\n{max}")
+        });
+    let regex = select(&["'§[0-9]{4}'", "\"\\\\b§§\\\\d+\"", "'''(?i)§'[a-z]\"'''"][..])
+        .prop_map(|regex| format!("regex = {regex}\n"));
+    let form = if cfg!(feature = "regex") { prop_oneof![prefix, regex].boxed() } else { prefix.boxed() };
+    vec(form, 0..4)
+        .prop_map(|forms| {
+            let mut out = String::new();
+            for (index, form) in forms.iter().enumerate() {
+                let _ = write!(out, "[[redact.detectors]]\nname = \"own_{index}\"\n{form}");
+            }
+            out
+        })
+        .boxed()
+}
+
+fn allowances() -> BoxedStrategy<String> {
+    let one = (
+        word(&["vendor", "contact", "http.contact"]),
+        word(&["app", "audit", "web-hooks"]),
+        word(&["mailer", "clinic::api"]),
+        of((select(&["value", "prefix"][..]), quoted("[a-z]{3,9}@\"?[a-zé\\\\]{0,9}".boxed()))),
+        quoted("[ -~é]{0,20}x".boxed()),
+    )
+        .prop_map(|(field, channel, target, text, reason)| {
+            // Something has to confine it.
+            let field = field.or(text.is_none().then(|| "\"contact\"".to_owned()));
+            let mut out = "[[redact.allow]]\ndetector = \"email\"\n".to_owned();
+            for (key, value) in
+                [("field", field), ("channel", channel), ("target", target), ("reason", Some(reason))]
+            {
+                line(&mut out, key, &value);
+            }
+            if let Some((key, text)) = text {
+                line(&mut out, key, &Some(text));
+            }
+            out
+        });
+    vec(one, 0..3).prop_map(|all| all.concat()).boxed()
+}
+
 fn file() -> BoxedStrategy<String> {
     let top = (
         word(&["generic", "health", "education", "ecommerce"]),
@@ -111,8 +162,8 @@ fn file() -> BoxedStrategy<String> {
     let storage = (quoted("[a-zA-Z0-9é \"'\\\\.]{0,20}r".boxed()), keys(&["/mnt/one", "/mnt/two ü"]));
     let channels =
         (channel("app"), channel("audit"), channel("api"), channel("generation"), channel("web-hooks"));
-    let redact =
-        (keys(&["badge", "clé"]), keys(&["raw"]), keys(&["author"]), keys(&["email", "iban", "nir"]));
+    let redact = (keys(&["badge", "clé"]), keys(&["raw"]), keys(&["author"]), keys(&["iban", "nir"]));
+    let own = (detectors(), allowances());
     let console = of((word(&["json", "text"]), word(&["stdout", "stderr"])));
     // Targets that do not cover one another, so that every route can match.
     let routes = subsequence(vec!["a::b", "a::c", "tower_http", "billing", "web-hooks"], 0..=5)
@@ -125,8 +176,8 @@ fn file() -> BoxedStrategy<String> {
                 })
                 .collect::<Vec<_>>()
         });
-    (top, service, storage, channels, redact, console, routes)
-        .prop_map(|(top, service, storage, channels, redact, console, routes)| {
+    (top, service, storage, channels, redact, own, console, routes)
+        .prop_map(|(top, service, storage, channels, redact, own, console, routes)| {
             let mut out = String::new();
             line(&mut out, "sector", &top.0);
             line(&mut out, "level", &top.1);
@@ -150,6 +201,8 @@ fn file() -> BoxedStrategy<String> {
             line(&mut out, "drop_keys", &redact.1);
             line(&mut out, "keep_keys", &redact.2);
             line(&mut out, "off", &redact.3);
+            out.push_str(&own.0);
+            out.push_str(&own.1);
             if let Some((format, stream)) = console {
                 out.push_str("[console]\n");
                 line(&mut out, "format", &format);

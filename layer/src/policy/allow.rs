@@ -110,11 +110,4 @@ impl Policy {
             }
         }
     }
-
-    /// What is shown that would be hidden, so that nobody forgets it.
-    pub(super) fn allow_remarks(&self, remarks: &mut Vec<String>) {
-        for (index, allowance) in self.redact.allow.iter().enumerate() {
-            remarks.push(format!("redact.allow[{index}]: {} ({})", allowance.told(), allowance.reason));
-        }
-    }
 }

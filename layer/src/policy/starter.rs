@@ -52,6 +52,19 @@ drop_keys = []
 # Exact names that are not masked; their values are still scanned.
 keep_keys = []
 
+# What only your service knows for a secret. The marker is [redacted:staff_badge].
+# [[redact.detectors]]
+# name = "staff_badge"
+# prefix = "badge_"          # or a `regex`
+# alphabet = "alnum"
+# min_length = 12
+
+# What may be written although a detector finds it.
+# [[redact.allow]]
+# detector = "email"
+# value = "support@example.org"
+# reason = "printed on every page"
+
 # Redacted records on a standard stream besides the files.
 # [console]
 # format = "text"            # or "json"

@@ -4,6 +4,7 @@
 //! anyway. One without (a pattern that can begin with anything, code without a trigger) is run over every value.
 
 pub(crate) mod code;
+pub(crate) mod cost;
 mod ordinary;
 #[cfg(feature = "regex")]
 pub(crate) mod pattern;

@@ -6,11 +6,14 @@
 use std::fmt;
 use std::ops::Range;
 use std::sync::LazyLock;
+use std::time::Duration;
 
+use super::custom::{ORDINARY, cost};
 use super::detect::{DETECTORS, Kind as DetectorKind};
 use super::keys::{KeyAction, KeyRules};
 use super::scan::{Found, Scanner};
-use crate::policy::RedactPolicy;
+use crate::policy::detectors::ordinary;
+use crate::policy::{Policy, RedactPolicy};
 use crate::values::{Kind, Values};
 
 /// One detector, as its table declares it.
@@ -62,31 +65,122 @@ pub fn detectors() -> impl Iterator<Item = DetectorInfo> {
 /// What all detectors together find in one value, in order and without overlaps. A value too long to be examined is
 /// one detection.
 pub fn detect(text: &str) -> Vec<Detection> {
-    let mut values = Values::default();
-    let mut found = Found::default();
-    values.text(0, text);
-    DEFAULT.0.scan(&DEFAULT.1, &mut values, &mut found);
-    if let Some(Kind::Marker(label)) = values.entries.first().map(|entry| entry.kind) {
-        return vec![Detection { label: label.name(), range: 0..text.len() }];
-    }
-    let hits = found.hits.iter();
-    hits.map(|hit| Detection { label: hit.label.name(), range: hit.start as usize..hit.end as usize })
-        .collect()
+    DEFAULT.detect(text)
 }
 
 /// Why a field of this name is masked whatever it holds: the marker's word, or `None` if it is not.
 pub fn key_label(name: &str) -> Option<&'static str> {
-    match DEFAULT.1.action(name) {
-        KeyAction::Mask(class) => Some(class.label()),
-        KeyAction::Keep | KeyAction::Drop => None,
+    DEFAULT.key_label(name)
+}
+
+/// The rules of one policy, to be asked like the built-in ones. Detectors in code are not a policy's.
+#[derive(Debug)]
+pub struct Redactor {
+    scanner: Scanner,
+    keys: KeyRules,
+}
+
+impl Redactor {
+    /// The rules of this policy.
+    pub fn of(policy: &Policy) -> Redactor {
+        Redactor::new(&policy.redact)
+    }
+
+    pub(crate) fn new(policy: &RedactPolicy) -> Redactor {
+        Redactor { scanner: Scanner::new(policy), keys: KeyRules::new(policy) }
+    }
+
+    /// See [`detect`]; the policy's own detectors are among them. Allowances, which need a field, are not asked.
+    pub fn detect(&self, text: &str) -> Vec<Detection> {
+        let mut values = Values::default();
+        let mut found = Found::default();
+        values.text(0, text);
+        self.scan(&mut values, &mut found);
+        if let Some(Kind::Marker(label)) = values.entries.first().map(|entry| entry.kind) {
+            return vec![Detection { label: label.name(), range: 0..text.len() }];
+        }
+        let hits = found.hits.iter();
+        hits.map(|hit| Detection { label: hit.label.name(), range: hit.start as usize..hit.end as usize })
+            .collect()
+    }
+
+    /// See [`key_label`].
+    pub fn key_label(&self, name: &str) -> Option<&'static str> {
+        match self.keys.action(name) {
+            KeyAction::Mask(class) => Some(class.label()),
+            KeyAction::Keep | KeyAction::Drop => None,
+        }
+    }
+
+    pub(crate) fn scan(&self, values: &mut Values, found: &mut Found) {
+        self.scanner.scan(&self.keys, values, found);
     }
 }
 
+/// A detector that a policy adds.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct OwnDetector {
+    /// In markers and metrics.
+    pub name: String,
+    /// What it looks for, in a few words.
+    pub what: String,
+    /// Whether it is run over every value, since no literal announces what it looks for.
+    pub everywhere: bool,
+    /// What is in the ordinary lines that it would change.
+    pub ordinary: Vec<&'static str>,
+    /// Time for a KiB of ordinary text without it, and with it: the least of many.
+    pub cost: (Duration, Duration),
+}
+
+/// An allowance of a policy.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct OwnAllowance {
+    /// What it shows, in a sentence without its end.
+    pub what: String,
+    /// The reason given.
+    pub reason: String,
+    /// What it adds at each find in a field that it concerns.
+    pub cost: Duration,
+}
+
+/// How many ordinary lines there are.
+pub fn ordinary_lines() -> usize {
+    ORDINARY.len()
+}
+
+/// The detectors that a policy adds, each tried and measured: some milliseconds.
+pub fn own_detectors(policy: &Policy) -> Vec<OwnDetector> {
+    let detectors = policy.redact.detectors.iter();
+    detectors
+        .map(|detector| {
+            let cost = cost::of_detector(detector, &DEFAULT);
+            OwnDetector {
+                name: detector.name.clone(),
+                what: detector.told(),
+                everywhere: detector.stems().is_empty(),
+                ordinary: ordinary(detector),
+                cost: (cost.built_in, cost.with),
+            }
+        })
+        .collect()
+}
+
+/// The allowances of a policy, each measured.
+pub fn own_allowances(policy: &Policy) -> Vec<OwnAllowance> {
+    let allowances = policy.redact.allow.iter();
+    allowances
+        .map(|allowance| OwnAllowance {
+            what: allowance.told(),
+            reason: allowance.reason.clone(),
+            cost: cost::of_allowance(allowance),
+        })
+        .collect()
+}
+
 /// The rules without a policy's additions.
-static DEFAULT: LazyLock<(Scanner, KeyRules)> = LazyLock::new(|| {
-    let policy = RedactPolicy::default();
-    (Scanner::new(&policy), KeyRules::new(&policy))
-});
+static DEFAULT: LazyLock<Redactor> = LazyLock::new(|| Redactor::new(&RedactPolicy::default()));
 
 #[cfg(test)]
 mod tests {
