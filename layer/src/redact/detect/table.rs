@@ -5,7 +5,7 @@ use super::Kind::{Credential, Personal};
 use super::Trigger::{self, Stems, StemsAnyCase};
 use super::{
     Alphabet, Detector, Kind, Verify, assign, beside, call, cell, column, command, email, http, key_block,
-    markup, number, opaque, pair, sibling, url,
+    markup, number, opaque, pair, url,
 };
 
 /// The detectors, in the order in which the engine prefers them.
@@ -320,9 +320,6 @@ pub(crate) static DETECTORS: &[Detector] = &[
         "POSIX utility conventions, long options",
         || format!("--{} {}", "password", Alnum.sample(12)),
     ),
-    custom("keyed_secret", Trigger::Assign, sibling::verify, Credential, "the table of field names", || {
-        format!("<add key=\"{}\" value=\"{}\"/>", "password", Alnum.sample(12))
-    }),
     custom(
         "keyed_secret",
         Stems(&["\", ", "\",\"", "\",\n", "\",\\", "', ", "','"]),
@@ -386,7 +383,7 @@ pub(crate) static DETECTORS: &[Detector] = &[
         markup::closing,
         Credential,
         "W3C, Extensible Markup Language 1.0",
-        || format!("<{0}>{1}</{0}>", "pw", Alnum.sample(12)),
+        || format!("<{0}>{1}</{0}>", "pw", Alnum.sample(40)),
     ),
     custom(
         "keyed_secret",
@@ -422,11 +419,8 @@ pub(crate) static DETECTORS: &[Detector] = &[
         command::oracle,
         Credential,
         "Oracle Database JDBC Developer's Guide, database URLs",
-        || format!("jdbc:oracle:thin:app/{}@//db:1521/x", Alnum.sample(12)),
+        || format!("oracle:thin:app/{}@db", Alnum.sample(40)),
     ),
-    custom("opaque_token", Trigger::Assign, opaque::verify, Credential, "RFC 6749 section 4.1.2", || {
-        format!("/callback?code={}", Alnum.sample(32))
-    }),
     custom(
         "aws_secret_key",
         Stems(&["AKIA", "ASIA", "ABIA", "ACCA"]),
