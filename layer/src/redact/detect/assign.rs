@@ -4,10 +4,19 @@ use std::ops::Range;
 
 use super::extent::{bare_len, extent, worth_hiding};
 use super::name::{self, Name, ends_with_any_case, is_name, is_secret};
+use super::{opaque, sibling};
 use crate::redact::keys::KeyRules;
 
 pub(super) fn verify(rules: &KeyRules, value: &[u8], at: usize) -> Option<Range<usize>> {
     let name = name::before(value, at)?;
+    // First: `add key="password"` is no key that is called password.
+    sibling::verify(rules, value, at, &name.range)
+        .or_else(|| beside(rules, value, at, &name))
+        .or_else(|| opaque::behind_weak_name(value, at, &name.range))
+}
+
+/// What the name itself gives away.
+fn beside(rules: &KeyRules, value: &[u8], at: usize, name: &Name) -> Option<Range<usize>> {
     let mut after = at;
     while matches!(value.get(after), Some(b'=' | b':' | b'>')) {
         after += 1;
@@ -17,7 +26,7 @@ pub(super) fn verify(rules: &KeyRules, value: &[u8], at: usize) -> Option<Range<
     if operator.starts_with(b"::") || (operator == b":" && value[after..].starts_with(b"//")) {
         return None;
     }
-    if after >= value.len() || !is_secret(rules, value, &name) {
+    if after >= value.len() || !is_secret(rules, value, name) {
         return None;
     }
     // `**password:** …`
@@ -30,7 +39,7 @@ pub(super) fn verify(rules: &KeyRules, value: &[u8], at: usize) -> Option<Range<
         return match name.quoted {
             // JSON may break the line behind a key's colon.
             true => worth_hiding(value, extent(value, first_ink(value, line), false)?),
-            false => worth_hiding(value, block(value, &name, line)?),
+            false => worth_hiding(value, block(value, name, line)?),
         };
     }
     // `token= status=200` is logfmt for no token.

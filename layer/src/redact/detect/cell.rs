@@ -3,7 +3,7 @@
 use std::ops::Range;
 
 use super::extent::{extent, worth_hiding};
-use super::name::{self, is_name, is_secret, names_a_credential};
+use super::name::{self, is_name, is_secret, names_a_credential, names_a_secret};
 use crate::redact::keys::KeyRules;
 
 /// `at` is the blank before an arrow, or the arrow.
@@ -34,7 +34,20 @@ pub(super) fn tab(rules: &KeyRules, value: &[u8], at: usize) -> Option<Range<usi
     let tab = at + value[at..].iter().take(8).position(|b| *b == b'\t')?;
     let name = tab - name::trailing(&value[..tab], name::LONGEST_NAME, is_name);
     let tabs = value[tab..].iter().take_while(|b| **b == b'\t').count();
-    names_a_credential(rules, &value[name..tab]).then(|| cell(value, tab + tabs, b'\t'))?
+    if !names_a_credential(rules, &value[name..tab]) {
+        return None;
+    }
+    let mut found = cell(value, tab + tabs, b'\t')?;
+    // What ends the cell may be the next name, with a cell of its own.
+    while value.get(found.end) == Some(&b'\t') {
+        let text = &value[found.clone()];
+        let last = &text[text.len() - name::trailing(text, name::LONGEST_NAME, is_name)..];
+        match cell(value, found.end + 1, b'\t').filter(|_| names_a_secret(rules, last)) {
+            Some(next) => found.end = next.end,
+            None => break,
+        }
+    }
+    Some(found)
 }
 
 fn cell(value: &[u8], start: usize, separator: u8) -> Option<Range<usize>> {

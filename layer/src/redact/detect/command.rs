@@ -8,7 +8,7 @@ use crate::redact::keys::KeyRules;
 
 /// `at` is at the program's name. The words that follow may be separated by blanks, or be the strings of a list.
 pub(super) fn argument(_: &KeyRules, value: &[u8], at: usize) -> Option<Range<usize>> {
-    if value[..at].last().is_some_and(|b| !is_end(*b) && !matches!(b, b'/' | b'\\' | b'(')) {
+    if value[..at].last().is_some_and(|b| is_program(*b)) {
         return None;
     }
     let program = PROGRAMS.iter().find(|program| value[at..].starts_with(program.name.as_bytes()))?;
@@ -26,9 +26,9 @@ pub(super) fn argument(_: &KeyRules, value: &[u8], at: usize) -> Option<Range<us
             if is_taken {
                 return hidden(value, word);
             }
-            let program_of = text.rsplit(|b| matches!(b, b'/' | b'(')).next().unwrap_or_default();
+            let mut parts = text.split(|b| !is_program(*b));
             let is_next = matches!(text, b"|" | b";" | b"&&" | b"||")
-                || PROGRAMS.iter().any(|program| program_of.starts_with(program.name.as_bytes()));
+                || parts.any(|part| PROGRAMS.iter().any(|next| part.starts_with(next.name.as_bytes())));
             if is_next {
                 return None;
             }
@@ -57,6 +57,11 @@ pub(super) fn argument(_: &KeyRules, value: &[u8], at: usize) -> Option<Range<us
         }
     }
     None
+}
+
+/// What may stand in the name of a program.
+fn is_program(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-' | b'.')
 }
 
 fn word_end(value: &[u8], start: usize) -> usize {

@@ -95,6 +95,31 @@ pub(super) fn sendgrid(_: &KeyRules, value: &[u8], at: usize) -> Option<Range<us
     (second >= 32).then(|| at..start + first + 1 + second)
 }
 
+/// An Airtable token: `pat`, 14 characters, a dot, 64 hexadecimal digits.
+pub(super) fn airtable(_: &KeyRules, value: &[u8], at: usize) -> Option<Range<usize>> {
+    let dot = at + 17;
+    // Nothing but the dot is looked at in `path` and `pattern`.
+    if value.get(dot) != Some(&b'.') || !value[at..dot].iter().all(u8::is_ascii_alphanumeric) {
+        return None;
+    }
+    let run = Alphabet::Hex.run(value, dot + 1);
+    (run >= 40).then(|| at..dot + 1 + Alphabet::Alnum.run(value, dot + 1))
+}
+
+/// A Discord bot token: base64 of a number of 17 to 19 digits, a dot, six characters, a dot, a signature.
+pub(super) fn discord(_: &KeyRules, value: &[u8], at: usize) -> Option<Range<usize>> {
+    let part = |from: usize, most: usize| {
+        let rest = value.get(from..).unwrap_or_default();
+        rest.iter().take(most).take_while(|b| Alphabet::Dash.contains(**b)).count()
+    };
+    let (first, middle) = (part(at, 32), at + part(at, 32) + 1);
+    let second = part(middle, 16);
+    let signature = middle + second + 1;
+    let dots = value.get(middle - 1) == Some(&b'.') && value.get(signature - 1) == Some(&b'.');
+    let third = if dots { Alphabet::Dash.run(value, signature) } else { 0 };
+    ((22..=30).contains(&first) && (5..=8).contains(&second) && third >= 24).then(|| at..signature + third)
+}
+
 /// Skips the scheme, whose last character is a blank, and further blanks; the run of the alphabet there. What stands
 /// before the scheme decides nothing: a token can be glued to it (`0Bearer …`), and the shape of what follows keeps
 /// prose out well enough (`forbearer`, `subtoken expired`).

@@ -14,10 +14,13 @@ pub(super) fn pem(_: &KeyRules, value: &[u8], at: usize) -> Option<Range<usize>>
     if let Some(begin) = begin.filter(|begin| end.is_none_or(|end| end < *begin)) {
         return Some(floor + begin..footer_end(value, at));
     }
-    if end.is_some() {
-        // The header was cut away: what stands before the footer is the key.
-        let body = value[..at].iter().rev().take(MOST_BODY).take_while(|b| is_body(**b)).count();
-        return Some(at - body..line_end(value, at));
+    if let Some(end) = end {
+        // The header was cut away: what stands before the footer is the key, back to whatever else has dashes.
+        let footer = floor + end;
+        let near = &value[footer.saturating_sub(MOST_BODY)..footer];
+        let near = &near[rfind(near, b"-----").map_or(0, |dashes| dashes + 5)..];
+        let body = near.iter().rev().take_while(|b| is_body(**b)).count();
+        return Some(footer - body..line_end(value, at));
     }
     // Half a header: `PRIVATE KEY-----` and a body.
     let tail = value[at + LABEL.len()..].iter().take_while(|b| **b == b'-').count();

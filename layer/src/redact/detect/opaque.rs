@@ -7,17 +7,11 @@
 use std::ops::Range;
 
 use super::Alphabet;
-use super::name::{self, trailing};
+use super::name::trailing;
 use crate::redact::keys::KeyRules;
 
-/// `at` is the sign behind a weak name.
-pub(super) fn verify(_: &KeyRules, value: &[u8], at: usize) -> Option<Range<usize>> {
-    // Most names are rejected by their last letter.
-    let last = value[..at].iter().rev().take(8).find(|b| !matches!(b, b' ' | b'"' | b'\'' | b'\\'))?;
-    if !matches!(last.to_ascii_lowercase(), b'y' | b'e' | b't') {
-        return None;
-    }
-    let name = name::before(value, at)?.range;
+/// `at` is the sign behind a name, which may be a weak one.
+pub(super) fn behind_weak_name(value: &[u8], at: usize, name: &Range<usize>) -> Option<Range<usize>> {
     if !WEAK.iter().any(|weak| value[name.clone()].eq_ignore_ascii_case(weak)) {
         return None;
     }

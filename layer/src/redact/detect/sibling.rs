@@ -7,14 +7,8 @@ use super::extent::{extent, find, worth_hiding};
 use super::name::{self, is_name, names_a_secret};
 use crate::redact::keys::KeyRules;
 
-/// `at` is the sign behind a word such as `name`.
-pub(super) fn verify(rules: &KeyRules, value: &[u8], at: usize) -> Option<Range<usize>> {
-    // Most names are rejected by their last letter.
-    let last = value[..at].iter().rev().find(|b| !matches!(b, b' ' | b'"' | b'\'' | b'\\'))?;
-    if !matches!(last.to_ascii_lowercase(), b'e' | b'y' | b'd' | b'r' | b'n' | b'm') {
-        return None;
-    }
-    let word = name::before(value, at)?.range;
+/// `at` is the sign behind `word`, which may be one such as `name`.
+pub(super) fn verify(rules: &KeyRules, value: &[u8], at: usize, word: &Range<usize>) -> Option<Range<usize>> {
     if !NAMING.iter().any(|naming| value[word.clone()].eq_ignore_ascii_case(naming)) {
         return None;
     }

@@ -5,7 +5,7 @@ use super::Kind::{Credential, Personal};
 use super::Trigger::{self, Stems, StemsAnyCase};
 use super::{
     Alphabet, Detector, Kind, Verify, assign, beside, call, cell, column, command, email, http, key_block,
-    markup, number, opaque, pair, sibling, url,
+    markup, number, opaque, pair, url,
 };
 
 /// The detectors, in the order in which the engine prefers them.
@@ -43,15 +43,22 @@ pub(crate) static DETECTORS: &[Detector] = &[
     }),
     token("npm_token", &["npm_"], Alnum, 36, "npm Docs, About access tokens", || made("npm_", Alnum, 36)),
     token("pypi_token", &["pypi-AgE"], Dash, 50, "PyPI help, API tokens", || made("pypi-AgE", Alnum, 90)),
+    word("crates_token", &["cio"], Alnum, 32, "recalled", || made("cio", Alnum, 32)),
     token("rubygems_key", &["rubygems_"], Hex, 48, "RubyGems Guides, API key scopes", || {
         made("rubygems_", Hex, 48)
     }),
     token("nuget_key", &["oy2"], Lower, 43, "recalled", || made("oy2", Lower, 43)),
     token("docker_token", &["dckr_pat_", "dckr_oat_"], Dash, 20, "recalled", || made("dckr_pat_", Alnum, 27)),
-    token("clojars_token", &["CLOJARS_"], Hex, 60, "recalled", || made("CLOJARS_", Hex, 60)),
-    token("artifactory_key", &["AKCp"], Alnum, 64, "recalled", || made("AKCp", Alnum, 69)),
+    token("clojars_token", &["CLOJARS_"], Hex, 60, "gitleaks, rule clojars-api-token", || {
+        made("CLOJARS_", Hex, 60)
+    }),
+    token("artifactory_key", &["AKCp"], Alnum, 64, "gitleaks, rule artifactory-api-key", || {
+        made("AKCp", Alnum, 69)
+    }),
     token("bitbucket_password", &["ATBB"], Alnum, 28, "recalled", || made("ATBB", Alnum, 32)),
-    token("atlassian_token", &["ATATT3", "ATCTT3"], Base64, 60, "recalled", || made("ATATT3", Alnum, 186)),
+    token("atlassian_token", &["ATATT3", "ATCTT3"], Base64, 60, "gitleaks, rule atlassian-api-token", || {
+        made("ATATT3", Alnum, 186)
+    }),
     // Clouds
     token(
         "aws_key_id",
@@ -97,16 +104,25 @@ pub(crate) static DETECTORS: &[Detector] = &[
         "DigitalOcean API reference, token prefixes",
         || made("dop_v1_", Hex, 64),
     ),
-    word("alibaba_key_id", &["LTAI"], Alnum, 16, "recalled", || made("LTAI", Alnum, 20)),
-    token("heroku_key", &["HRKU-AA"], Dash, 50, "recalled", || made("HRKU-AA", Alnum, 58)),
+    word("alibaba_key_id", &["LTAI"], Alnum, 16, "gitleaks, rule alibaba-access-key-id", || {
+        made("LTAI", Alnum, 20)
+    }),
+    token("heroku_key", &["HRKU-AA"], Dash, 50, "gitleaks, rule heroku-api-key-v2", || {
+        made("HRKU-AA", Alnum, 58)
+    }),
     token("fly_token", &["fo1_"], Dash, 43, "recalled", || made("fo1_", Alnum, 43)),
     token("fly_token", &["fm1_", "fm2_", "fm1r_", "fm1a_"], Base64, 50, "recalled", || {
         made("fm2_", Alnum, 100)
     }),
     token("supabase_token", &["sbp_"], Hex, 40, "recalled", || made("sbp_", Hex, 40)),
-    token("planetscale_token", &["pscale_tkn_", "pscale_oauth_", "pscale_pw_"], Dot, 32, "recalled", || {
-        made("pscale_tkn_", Alnum, 43)
-    }),
+    token(
+        "planetscale_token",
+        &["pscale_tkn_", "pscale_oauth_", "pscale_pw_"],
+        Dot,
+        32,
+        "gitleaks, rule planetscale-api-token",
+        || made("pscale_tkn_", Alnum, 43),
+    ),
     token("databricks_token", &["dapi"], Hex, 32, "recalled", || made("dapi", Hex, 32)),
     token("openshift_token", &["sha256~"], Dash, 43, "OpenShift Docs, OAuth access tokens", || {
         made("sha256~", Alnum, 43)
@@ -147,6 +163,25 @@ pub(crate) static DETECTORS: &[Detector] = &[
         "Discord developer docs, Webhook resource",
         || format!("/api/webhooks/{}/{}", "1".repeat(18), Alnum.sample(68)),
     ),
+    // Base64 of digits begins in few ways.
+    custom(
+        "discord_token",
+        Stems(&[
+            "MDA", "MDE", "MDI", "MDM", "MDQ", "MDU", "MDY", "MDc", "MDg", "MDk", "MTA", "MTE", "MTI", "MTM",
+            "MTQ", "MTU", "MTY", "MTc", "MTg", "MTk", "MjA", "MjE", "MjI", "MjM", "MjQ", "MjU", "MjY", "Mjc",
+            "Mjg", "Mjk", "MzA", "MzE", "MzI", "MzM", "MzQ", "MzU", "MzY", "Mzc", "Mzg", "Mzk", "NDA", "NDE",
+            "NDI", "NDM", "NDQ", "NDU", "NDY", "NDc", "NDg", "NDk", "NTA", "NTE", "NTI", "NTM", "NTQ", "NTU",
+            "NTY", "NTc", "NTg", "NTk", "NjA", "NjE", "NjI", "NjM", "NjQ", "NjU", "NjY", "Njc", "Njg", "Njk",
+            "NzA", "NzE", "NzI", "NzM", "NzQ", "NzU", "NzY", "Nzc", "Nzg", "Nzk", "ODA", "ODE", "ODI", "ODM",
+            "ODQ", "ODU", "ODY", "ODc", "ODg", "ODk", "OTA", "OTE", "OTI", "OTM", "OTQ", "OTU", "OTY", "OTc",
+            "OTg", "OTk", "OjA", "OjE", "OjI", "OjM", "OjQ", "OjU", "OjY", "Ojc", "Ojg", "Ojk", "OzA", "OzE",
+            "OzI", "OzM", "OzQ", "OzU", "OzY", "Ozc", "Ozg", "Ozk",
+        ]),
+        http::discord,
+        Credential,
+        "Discord developer docs, Reference: authentication",
+        || format!("MTA{}.{}.{}", Alnum.sample(23), Alnum.sample(6), Alnum.sample(38)),
+    ),
     custom(
         "telegram_token",
         Stems(&[":AA"]),
@@ -155,9 +190,14 @@ pub(crate) static DETECTORS: &[Detector] = &[
         "Telegram Bot API, Authorizing your bot",
         || format!("{}{}", "7".repeat(10), made(":AA", Alnum, 33)),
     ),
-    custom("sendgrid_key", Stems(&["SG."]), http::sendgrid, Credential, "recalled", || {
-        format!("{}.{}", made("SG.", Alnum, 22), Alnum.sample(43))
-    }),
+    custom(
+        "sendgrid_key",
+        Stems(&["SG."]),
+        http::sendgrid,
+        Credential,
+        "gitleaks, rule sendgrid-api-token",
+        || format!("{}.{}", made("SG.", Alnum, 22), Alnum.sample(43)),
+    ),
     token(
         "twilio_key",
         &[
@@ -169,7 +209,9 @@ pub(crate) static DETECTORS: &[Detector] = &[
         "Twilio Docs, API keys: SID",
         || made("SK0", Hex, 31),
     ),
-    token("brevo_key", &["xkeysib-"], Dash, 60, "recalled", || made("xkeysib-", Hex, 64)),
+    token("brevo_key", &["xkeysib-"], Dash, 60, "gitleaks, rule sendinblue-api-token", || {
+        made("xkeysib-", Hex, 64)
+    }),
     // Payment, shops
     token(
         "stripe_key",
@@ -188,19 +230,41 @@ pub(crate) static DETECTORS: &[Detector] = &[
         "Shopify Docs, access token prefixes",
         || made("shpat_", Hex, 32),
     ),
-    word("square_token", &["EAAAE", "EAAAl"], Dash, 50, "recalled", || made("EAAAE", Alnum, 59)),
-    token("square_token", &["sq0atp-", "sq0csp-"], Dash, 22, "recalled", || made("sq0atp-", Alnum, 22)),
-    // Models
-    token("openai_key", &["sk-proj-", "sk-svcacct-", "sk-admin-", "sk-None-"], Dash, 20, "recalled", || {
-        made("sk-proj-", Alnum, 120)
+    word("square_token", &["EAAA"], Dash, 22, "gitleaks, rule square-access-token", || {
+        made("EAAAE", Alnum, 59)
     }),
-    middle("openai_key", &["T3BlbkFJ"], Dash, 16, 16, "recalled", || wrapped(20, "T3BlbkFJ", Alnum, 20)),
-    token("anthropic_key", &["sk-ant-"], Dash, 40, "recalled", || made("sk-ant-api03-", Alnum, 95)),
+    token("square_token", &["sq0atp-", "sq0csp-"], Dash, 22, "gitleaks, rule square-access-token", || {
+        made("sq0atp-", Alnum, 22)
+    }),
+    // Models
+    token(
+        "openai_key",
+        &["sk-proj-", "sk-svcacct-", "sk-admin-", "sk-None-"],
+        Dash,
+        20,
+        "gitleaks, rule openai-api-key",
+        || made("sk-proj-", Alnum, 120),
+    ),
+    middle("openai_key", &["T3BlbkFJ"], Dash, 16, 16, "gitleaks, rule openai-api-key", || {
+        wrapped(20, "T3BlbkFJ", Alnum, 20)
+    }),
+    token("anthropic_key", &["sk-ant-"], Dash, 40, "gitleaks, rule anthropic-api-key", || {
+        made("sk-ant-api03-", Alnum, 95)
+    }),
     word("sk_key", &["sk-"], Dash, 32, "recalled", || made("sk-", Alnum, 48)),
-    token("huggingface_token", &["hf_", "api_org_"], Alnum, 34, "recalled", || made("hf_", Alnum, 34)),
+    token(
+        "huggingface_token",
+        &["hf_", "api_org_"],
+        Alnum,
+        34,
+        "gitleaks, rule huggingface-access-token",
+        || made("hf_", Alnum, 34),
+    ),
     token("groq_key", &["gsk_"], Alnum, 48, "recalled", || made("gsk_", Alnum, 52)),
     token("xai_key", &["xai-"], Alnum, 64, "recalled", || made("xai-", Alnum, 80)),
-    token("perplexity_key", &["pplx-"], Alnum, 40, "recalled", || made("pplx-", Alnum, 48)),
+    token("perplexity_key", &["pplx-"], Alnum, 40, "gitleaks, rule perplexity-api-key", || {
+        made("pplx-", Alnum, 48)
+    }),
     word("replicate_token", &["r8_"], Alnum, 36, "recalled", || made("r8_", Alnum, 37)),
     token("nvidia_key", &["nvapi-"], Dash, 60, "recalled", || made("nvapi-", Alnum, 64)),
     token("langsmith_key", &["lsv2_pt_", "lsv2_sk_"], Word, 40, "recalled", || made("lsv2_pt_", Hex, 43)),
@@ -209,17 +273,30 @@ pub(crate) static DETECTORS: &[Detector] = &[
         made("hvs.", Alnum, 90)
     }),
     token("vault_token", &["hvb."], Dash, 100, "HashiCorp Vault docs, Tokens", || made("hvb.", Alnum, 138)),
-    middle("terraform_token", &[".atlasv1."], Dash, 14, 50, "recalled", || {
+    middle("terraform_token", &[".atlasv1."], Dash, 14, 50, "gitleaks, rule hashicorp-tf-api-token", || {
         wrapped(14, ".atlasv1.", Alnum, 67)
     }),
     token("grafana_token", &["glsa_"], Word, 40, "Grafana docs, Service account tokens", || {
         made("glsa_", Hex, 41)
     }),
-    token("grafana_token", &["glc_"], Base64, 32, "recalled", || made("glc_", Alnum, 80)),
-    token("newrelic_key", &["NRAK-", "NRII-", "NRRA-"], Alnum, 27, "recalled", || made("NRAK-", Upper, 27)),
-    token("postman_key", &["PMAK-"], Dash, 50, "recalled", || made("PMAK-", Hex, 59)),
-    token("linear_key", &["lin_api_", "lin_oauth_"], Alnum, 40, "recalled", || made("lin_api_", Alnum, 40)),
-    token("notion_token", &["ntn_"], Alnum, 40, "recalled", || made("ntn_", Alnum, 46)),
+    token("grafana_token", &["glc_"], Base64, 32, "gitleaks, rule grafana-cloud-api-token", || {
+        made("glc_", Alnum, 80)
+    }),
+    token(
+        "newrelic_key",
+        &["NRAK-", "NRII-", "NRRA-"],
+        Alnum,
+        27,
+        "gitleaks, rule new-relic-user-api-key",
+        || made("NRAK-", Upper, 27),
+    ),
+    token("postman_key", &["PMAK-"], Dash, 50, "gitleaks, rule postman-api-token", || made("PMAK-", Hex, 59)),
+    token("linear_key", &["lin_api_", "lin_oauth_"], Alnum, 40, "gitleaks, rule linear-api-key", || {
+        made("lin_api_", Alnum, 40)
+    }),
+    token("notion_token", &["ntn_"], Alnum, 40, "gitleaks, rule notion-api-token", || {
+        made("ntn_", Alnum, 46)
+    }),
     token(
         "doppler_token",
         &["dp.pt.", "dp.st.", "dp.ct.", "dp.sa.", "dp.scim.", "dp.audit."],
@@ -228,7 +305,7 @@ pub(crate) static DETECTORS: &[Detector] = &[
         "Doppler docs, Token formats",
         || made("dp.pt.", Alnum, 43),
     ),
-    token("pulumi_token", &["pul-"], Hex, 40, "recalled", || made("pul-", Hex, 40)),
+    token("pulumi_token", &["pul-"], Hex, 40, "gitleaks, rule pulumi-api-token", || made("pul-", Hex, 40)),
     token("sentry_token", &["sntryu_"], Hex, 64, "Sentry docs, Auth tokens", || made("sntryu_", Hex, 64)),
     token("sentry_token", &["sntrys_"], Base64, 40, "Sentry docs, Auth tokens", || {
         made("sntrys_", Alnum, 100)
@@ -250,6 +327,9 @@ pub(crate) static DETECTORS: &[Detector] = &[
         made("tskey-auth-", Alnum, 40)
     }),
     token("figma_token", &["figd_", "figu_"], Dash, 40, "recalled", || made("figd_", Alnum, 40)),
+    custom("airtable_token", Stems(&["pat"]), http::airtable, Credential, "recalled", || {
+        format!("{}.{}", made("pat", Alnum, 14), Hex.sample(64))
+    }),
     token("contentful_token", &["CFPAT-"], Dash, 43, "recalled", || made("CFPAT-", Alnum, 43)),
     // Keys and standards
     token(
@@ -284,7 +364,7 @@ pub(crate) static DETECTORS: &[Detector] = &[
     }),
     custom(
         "bearer_token",
-        StemsAnyCase(&["bearer ", "token "]),
+        StemsAnyCase(&["bearer ", "token ", "bot "]),
         http::bearer,
         Credential,
         "RFC 6750",
@@ -320,9 +400,6 @@ pub(crate) static DETECTORS: &[Detector] = &[
         "POSIX utility conventions, long options",
         || format!("--{} {}", "password", Alnum.sample(12)),
     ),
-    custom("keyed_secret", Trigger::Assign, sibling::verify, Credential, "the table of field names", || {
-        format!("<add key=\"{}\" value=\"{}\"/>", "password", Alnum.sample(12))
-    }),
     custom(
         "keyed_secret",
         Stems(&["\", ", "\",\"", "\",\n", "\",\\", "', ", "','"]),
@@ -386,7 +463,7 @@ pub(crate) static DETECTORS: &[Detector] = &[
         markup::closing,
         Credential,
         "W3C, Extensible Markup Language 1.0",
-        || format!("<{0}>{1}</{0}>", "pw", Alnum.sample(12)),
+        || format!("<{0}>{1}</{0}>", "pw", Alnum.sample(40)),
     ),
     custom(
         "keyed_secret",
@@ -422,11 +499,8 @@ pub(crate) static DETECTORS: &[Detector] = &[
         command::oracle,
         Credential,
         "Oracle Database JDBC Developer's Guide, database URLs",
-        || format!("jdbc:oracle:thin:app/{}@//db:1521/x", Alnum.sample(12)),
+        || format!("oracle:thin:app/{}@db", Alnum.sample(40)),
     ),
-    custom("opaque_token", Trigger::Assign, opaque::verify, Credential, "RFC 6749 section 4.1.2", || {
-        format!("/callback?code={}", Alnum.sample(32))
-    }),
     custom(
         "aws_secret_key",
         Stems(&["AKIA", "ASIA", "ABIA", "ACCA"]),
