@@ -330,7 +330,7 @@ mod tests {
     use super::*;
 
     fn wrong(text: &str) -> String {
-        Plan::parse(text).err().expect("the plan is wrong").to_string()
+        Plan::parse(text).expect_err("the plan is wrong").to_string()
     }
 
     #[test]
@@ -364,9 +364,11 @@ mod tests {
     }
 
     #[test]
-    fn the_printed_example_is_a_plan() {
+    fn the_printed_example_and_that_of_the_clinic_are_plans() {
         let plan = Plan::parse(super::super::EXAMPLE).unwrap();
         assert!(plan.requests.len() > 2 && !plan.env.is_empty());
+        let clinic = concat!(env!("CARGO_MANIFEST_DIR"), "/../examples/clinic/check.toml");
+        assert!(Plan::load(Path::new(clinic)).unwrap().requests.len() > 5);
     }
 
     #[test]
