@@ -10,6 +10,7 @@
 
 use std::error::Error;
 use std::fs::{self, File, OpenOptions};
+use std::hash::{BuildHasher as _, RandomState};
 use std::io::{self, BufRead as _, BufReader, Read as _, Write as _};
 use std::net::{TcpListener, TcpStream};
 use std::path::PathBuf;
@@ -109,8 +110,15 @@ impl Service {
             self.log(&text)?;
         }
         let status = if head.contains(" /missing") { "404 Not Found" } else { "200 OK" };
-        let body =
-            if is_metrics { self.metrics.clone() } else { String::from_utf8_lossy(&body).into_owned() };
+        let body = if self.way == "session" && head.contains(" /login") {
+            // Its own secret, which the caller has to bring along from now on.
+            let token = RandomState::new().hash_one(&head);
+            format!("{{\"access_token\":\"{token:016x}{token:016X}\",\"id\":\"visit-2026-0001\"}}")
+        } else if is_metrics {
+            self.metrics.clone()
+        } else {
+            String::from_utf8_lossy(&body).into_owned()
+        };
         write!(
             stream,
             "HTTP/1.1 {status}\r\ncontent-length: {}\r\nconnection: close\r\n\r\n{body}",
@@ -125,7 +133,7 @@ impl Service {
         match self.way.as_str() {
             "silent" => {}
             "clean" | "stubborn" => println!("served"),
-            "stdout" => println!("{text}"),
+            "stdout" | "session" => println!("{text}"),
             "stderr" => eprintln!("{text:?}"),
             "base64" => {
                 let held = match &mut self.held {

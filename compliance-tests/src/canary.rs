@@ -54,6 +54,14 @@ impl Canary {
         Canary { detector: name, needle: text.clone(), text }
     }
 
+    /// A secret that was not made here but met: one that a service issued. `name` stands for it in messages.
+    ///
+    /// Of a token in three parts, as of JWS (RFC 7515 section 7.1), the last is looked for: the others are alike in many.
+    pub fn met(name: &'static str, text: &str) -> Canary {
+        let last = text.rsplit('.').next().filter(|last| text.split('.').count() == 3 && last.len() >= 16);
+        Canary { detector: name, text: text.to_owned(), needle: last.unwrap_or(text).to_owned() }
+    }
+
     /// The detector it is made for; `key` for one that only a field's name gives away.
     pub fn detector(&self) -> &'static str {
         self.detector
@@ -211,6 +219,14 @@ mod tests {
         let card = inspect::detectors().find(|d| d.name == "card").unwrap();
         let made = |seed| Canary::of(&card, &mut Seed::new(seed)).text().to_owned();
         assert!(made(1) == made(1) && made(1) != made(2));
+    }
+
+    #[test]
+    fn of_a_signed_token_that_was_met_the_signature_is_looked_for() {
+        assert_eq!(Canary::met("session", "head.claims.0123456789abcdef").needle(), "0123456789abcdef");
+        for whole in ["head.claims.short", "0123456789abcdef", "a.b.c.0123456789abcdef"] {
+            assert_eq!(Canary::met("session", whole).needle(), whole);
+        }
     }
 
     #[test]

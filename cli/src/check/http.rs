@@ -5,7 +5,7 @@ use std::time::Duration;
 use dihya_compliance::base64;
 use ureq::http::{self, Method, header};
 
-use super::plan::{Http, Request};
+use super::plan::{Http, Request, Source};
 use super::planting::Planting;
 
 /// A client that follows no redirect, uses no proxy, and waits for nothing longer than it may.
@@ -23,6 +23,7 @@ pub(crate) struct Filled {
 /// What came back.
 pub(crate) struct Answer {
     pub(crate) status: u16,
+    headers: http::HeaderMap,
     pub(crate) body: Vec<u8>,
     /// Whether the body was longer than is read.
     pub(crate) is_cut: bool,
@@ -71,10 +72,13 @@ impl Client {
         };
         let mut response = sent.map_err(|error| told(&error))?;
         let status = response.status().as_u16();
+        let headers = response.headers().clone();
         let body = response.body_mut().with_config().limit(BODY).read_to_vec();
         match body {
-            Ok(body) => Ok(Answer { status, body, is_cut: false }),
-            Err(ureq::Error::BodyExceedsLimit(_)) => Ok(Answer { status, body: Vec::new(), is_cut: true }),
+            Ok(body) => Ok(Answer { status, headers, body, is_cut: false }),
+            Err(ureq::Error::BodyExceedsLimit(_)) => {
+                Ok(Answer { status, headers, body: Vec::new(), is_cut: true })
+            }
             Err(error) => Err(format!("the answer broke off: {}", told(&error))),
         }
     }
@@ -139,6 +143,29 @@ impl Client {
         let request =
             request.body(body.unwrap_or_default().into_bytes()).map_err(|error| error.to_string())?;
         Ok(Filled { request, has_body })
+    }
+}
+
+impl Answer {
+    /// What stands there, as text.
+    pub(crate) fn take(&self, source: &Source) -> Option<String> {
+        let header =
+            |name: &str| self.headers.get_all(name).into_iter().filter_map(|value| value.to_str().ok());
+        match source {
+            Source::Json(pointer) => {
+                let body: serde_json::Value = serde_json::from_slice(&self.body).ok()?;
+                match body.pointer(pointer)? {
+                    serde_json::Value::String(text) => Some(text.clone()),
+                    serde_json::Value::Number(number) => Some(number.to_string()),
+                    _ => None,
+                }
+            }
+            Source::Header(name) => header(name).next().map(str::to_owned),
+            Source::Cookie(wanted) => header("set-cookie").find_map(|cookie| {
+                let (name, value) = cookie.split(';').next()?.split_once('=')?;
+                (name.trim() == wanted).then(|| value.trim().to_owned())
+            }),
+        }
     }
 }
 
@@ -246,6 +273,22 @@ mod tests {
         let text = "[[request]]\npath = \"/\"\nbasic = { user = \"Aladdin\", password = \"open sesame\" }\n";
         let sent = filled(text).unwrap().headers()["authorization"].to_str().unwrap().to_owned();
         assert_eq!(sent.strip_prefix("Basic "), Some(["QWxhZGRpbjpv", "cGVuIHNlc2FtZQ=="].concat().as_str()));
+    }
+
+    #[test]
+    fn an_answer_gives_what_stands_in_its_body_its_headers_and_its_cookies() {
+        let mut headers = http::HeaderMap::new();
+        headers.insert("x-token", http::HeaderValue::from_static("abc"));
+        headers.append("set-cookie", http::HeaderValue::from_static("other=1"));
+        headers.append("set-cookie", http::HeaderValue::from_static("sid=x=y; HttpOnly"));
+        let body = br#"{"a":{"b":["t",7,null]}}"#.to_vec();
+        let answer = Answer { status: 200, headers, body, is_cut: false };
+        let json = |pointer: &str| answer.take(&Source::Json(pointer.to_owned()));
+        assert_eq!((json("/a/b/0"), json("/a/b/1")), (Some("t".to_owned()), Some("7".to_owned())));
+        assert_eq!((json("/a/b/2"), json("/a")), (None, None));
+        assert_eq!(answer.take(&Source::Header("X-Token".to_owned())), Some("abc".to_owned()));
+        assert_eq!(answer.take(&Source::Cookie("sid".to_owned())), Some("x=y".to_owned()));
+        assert_eq!(answer.take(&Source::Cookie("none".to_owned())), None);
     }
 
     #[test]

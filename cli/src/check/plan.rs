@@ -107,6 +107,10 @@ pub(crate) struct Request {
     pub(crate) bearer: Option<Template>,
     /// The statuses that count as an answer; if it is not set, all but 404 and 405: nobody was there.
     pub(crate) expect: Option<Statuses>,
+    /// What its answer brings for later requests, by name: a secret, which is looked for as well.
+    pub(crate) take: BTreeMap<String, Source>,
+    /// The same for what may well be logged: an order's number.
+    pub(crate) take_public: BTreeMap<String, Source>,
     /// How often it is sent; once if it is not set.
     pub(crate) repeat: Option<u32>,
 }
@@ -133,6 +137,17 @@ pub(crate) enum Json {
     Plain(serde_json::Value),
     List(Vec<Json>),
     Object(Vec<(String, Json)>),
+}
+
+/// Where in an answer something stands.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Source {
+    /// `/data/token`: a JSON pointer (RFC 6901).
+    Json(String),
+    /// `header x-token`.
+    Header(String),
+    /// `cookie session`.
+    Cookie(String),
 }
 
 /// `500ms`, `10s`, `2m`.
@@ -244,6 +259,30 @@ impl Json {
 impl<'de> Deserialize<'de> for Json {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Json, D::Error> {
         Json::of(toml::Value::deserialize(deserializer)?).map_err(serde::de::Error::custom)
+    }
+}
+
+impl<'de> Deserialize<'de> for Source {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Source, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        match text.split_once(' ') {
+            _ if text.starts_with('/') => Ok(Source::Json(text)),
+            Some(("header", name)) => Ok(Source::Header(name.trim().to_owned())),
+            Some(("cookie", name)) => Ok(Source::Cookie(name.trim().to_owned())),
+            _ => Err(serde::de::Error::custom(format!(
+                "`{text}` is no place in an answer: write /json/pointer, `header NAME` or `cookie NAME`"
+            ))),
+        }
+    }
+}
+
+impl fmt::Display for Source {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Source::Json(pointer) => write!(f, "JSON at {pointer}"),
+            Source::Header(name) => write!(f, "header {name}"),
+            Source::Cookie(name) => write!(f, "cookie {name}"),
+        }
     }
 }
 
@@ -378,6 +417,19 @@ mod tests {
         assert!(silent.accepts(200) && silent.accepts(500) && !silent.accepts(404));
         let told = request("[[request]]\npath = \"/\"\nexpect = [404, 200]\n");
         assert!(told.accepts(404) && !told.accepts(500));
+    }
+
+    #[test]
+    fn what_is_taken_from_an_answer_has_a_place() {
+        let plan = Plan::parse(
+            "[[request]]\npath = \"/\"\ntake = { a = \"/x/0\", b = \"header x-a\", c = \"cookie s\" }\n",
+        );
+        let take: Vec<Source> = plan.unwrap().requests.remove(0).take.into_values().collect();
+        let [json, header, cookie] = ["/x/0", "x-a", "s"].map(str::to_owned);
+        assert_eq!(take, [Source::Json(json), Source::Header(header), Source::Cookie(cookie)]);
+        assert!(
+            wrong("[[request]]\npath = \"/\"\ntake = { a = \"token\" }\n").contains("no place in an answer")
+        );
     }
 
     #[test]

@@ -15,6 +15,11 @@ pub(crate) struct Planting {
     canaries: Vec<Canary>,
     planted: Vec<Planted>,
     labels: HashMap<(&'static str, String), usize>,
+    taken: HashMap<String, String>,
+    /// What was to be filled in and had not been taken.
+    pub(crate) lacking: Vec<String>,
+    /// Secrets that were taken and are too short to be told from chance.
+    pub(crate) short: Vec<String>,
 }
 
 /// One canary, without its text.
@@ -54,6 +59,9 @@ impl Planting {
             canaries: Vec::new(),
             planted: Vec::new(),
             labels: HashMap::new(),
+            taken: HashMap::new(),
+            lacking: Vec::new(),
+            short: Vec::new(),
         }
     }
 
@@ -63,8 +71,29 @@ impl Planting {
             Hole::Port => self.port.to_string(),
             Hole::Folder => self.folder.display().to_string(),
             Hole::Braces => "{{".to_owned(),
+            Hole::Taken(name) => match self.taken.get(name) {
+                Some(text) => encode(text),
+                None => {
+                    self.lacking.push(name.clone());
+                    String::new()
+                }
+            },
             Hole::Canary { kind, label } => encode(self.plant(kind, label.as_deref(), way)),
         })
+    }
+
+    /// Keeps what an answer brought, for `{{taken:name}}`. A secret is looked for like those planted.
+    pub(crate) fn take(&mut self, name: &str, text: &str, request: &str, is_secret: bool) {
+        self.taken.insert(name.to_owned(), text.to_owned());
+        if is_secret && text.len() < SHORTEST {
+            self.short.push(format!(
+                "{name}, taken from the answer to {request}: it has fewer than {SHORTEST} characters"
+            ));
+        } else if is_secret && !self.canaries.iter().any(|canary| canary.text() == text) {
+            self.canaries.push(Canary::met(TAKEN, text));
+            let way = format!("{request}, its answer as {name}");
+            self.planted.push(Planted { kind: TAKEN, places: vec![Place { way, proof: Proof::Offered }] });
+        }
     }
 
     /// What became of the request whose places begin with this.
@@ -106,6 +135,12 @@ impl Planting {
     }
 }
 
+/// What the search of the compliance crate can look for.
+const SHORTEST: usize = 8;
+
+/// The kind of a secret that the service issued itself.
+pub(crate) const TAKEN: &str = "taken";
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -131,6 +166,23 @@ mod tests {
         let text = planting.fill(&Template::parse("a {{iban}} b").unwrap(), "here", same);
         assert!(!planting.search().leaks([("there", text.as_bytes())]).is_empty());
         assert!(planting.search().leaks([("there", &b"a b"[..])]).is_empty());
+    }
+
+    #[test]
+    fn what_was_taken_fills_later_templates_and_is_looked_for_if_it_is_a_secret() {
+        let mut planting = Planting::new(1, 80, PathBuf::new());
+        let token = "q".repeat(3) + "wertyuiop12";
+        planting.take("session", &token, "request 1", true);
+        planting.take("session", &token, "request 1", true);
+        planting.take("number", "ORD-000012345", "request 1", false);
+        planting.take("pin", "1234", "request 1", true);
+        let taken = Template::parse("{{taken:session}} {{taken:number}} {{taken:nothing}}").unwrap();
+        let text = planting.fill(&taken, "here", same);
+        assert!(text == format!("{token} ORD-000012345 "), "other texts were filled in");
+        assert_eq!((planting.planted().len(), planting.short.len()), (1, 1));
+        assert_eq!(planting.lacking, ["nothing"]);
+        let found = |text: &str| !planting.search().leaks([("there", text.as_bytes())]).is_empty();
+        assert!(found(&token) && !found("ORD-000012345"));
     }
 
     #[test]

@@ -5,7 +5,7 @@ use std::os::unix::fs::MetadataExt as _;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
-use rustix::process::{Pid, Signal, kill_process};
+use rustix::process::{Pid, Signal, WaitOptions, kill_process, waitpid};
 
 /// Every living descendant of this process. Orphans are among them, since this process adopts its descendants' children.
 pub(crate) fn descendants() -> Vec<u32> {
@@ -54,11 +54,17 @@ pub(crate) fn opened(pid: u32) -> Vec<Opened> {
     writable.collect()
 }
 
-/// Sends SIGKILL to every descendant until none is left, or it takes too long.
-pub(crate) fn kill_descendants(within: Duration) {
+/// Sends SIGKILL to every descendant until none is left, or it takes too long. Those adopted are waited for; `child` is
+/// not: whoever started it does.
+pub(crate) fn kill_descendants(child: u32, within: Duration) {
     let start = Instant::now();
     while start.elapsed() < within {
         let living = descendants();
+        for orphan in children(std::process::id()) {
+            if let Some(pid) = pid(orphan).filter(|_| orphan != child) {
+                let _ = waitpid(Some(pid), WaitOptions::NOHANG);
+            }
+        }
         if living.is_empty() {
             return;
         }
@@ -70,10 +76,15 @@ pub(crate) fn kill_descendants(within: Duration) {
 }
 
 /// Sends a signal to one process; that it is gone is no error.
-pub(crate) fn signal(pid: u32, signal: Signal) {
-    if let Some(pid) = i32::try_from(pid).ok().and_then(Pid::from_raw) {
+pub(crate) fn signal(process: u32, signal: Signal) {
+    if let Some(pid) = pid(process) {
         let _ = kill_process(pid, signal);
     }
+}
+
+/// As the system calls take it.
+pub(crate) fn pid(number: u32) -> Option<Pid> {
+    i32::try_from(number).ok().and_then(Pid::from_raw)
 }
 
 fn children(pid: u32) -> Vec<u32> {

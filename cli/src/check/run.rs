@@ -10,12 +10,12 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use super::http::{self, Client};
-use super::plan::Plan;
+use super::http::{self, Answer, Client};
+use super::plan::{Plan, Request};
 use super::planting::{Planting, Proof};
 use super::process;
 use super::report::{Report, RequestReport};
-use super::result::{Observed, Text};
+use super::result::{METRICS, Observed, Text};
 use super::service::{self, Service, Start};
 use super::strace;
 use super::template::Template;
@@ -67,6 +67,8 @@ pub(crate) fn run(plan: &Plan, options: &Options) -> Result<Report, Refusal> {
     let metrics_url = url(&plan.http.metrics, "metrics, url");
     let folders = folders(plan, &mut planting, &own);
     process::adopt_orphans();
+    // Before there is anything that an interrupt would leave behind.
+    let interrupted = interrupted();
     let watch = Watch::start(folders, &own.path("private"), plan.limits.bytes).map_err(|error| {
         Refusal::Plan(format!("a folder cannot be watched: {error}; see [watch] and --watch"))
     })?;
@@ -83,7 +85,7 @@ pub(crate) fn run(plan: &Plan, options: &Options) -> Result<Report, Refusal> {
         service,
         watch,
         deadline: Instant::now() + plan.limits.whole.0,
-        interrupted: interrupted(),
+        interrupted,
         progress: Progress(options.progress && io::stderr().is_terminal()),
         observed: Observed::default(),
     };
@@ -185,6 +187,7 @@ impl Course<'_> {
                                     &label,
                                     answer.status,
                                 );
+                                self.take(request, &answer, &label, planting);
                                 statuses.push(answer.status);
                                 if self.plan.http.responses {
                                     let name = format!("the answer to {label}");
@@ -229,6 +232,22 @@ impl Course<'_> {
         }
     }
 
+    /// Keeps what later requests need. That it is not there is told once, here.
+    fn take(&mut self, request: &Request, answer: &Answer, label: &str, planting: &mut Planting) {
+        let public = request.take_public.iter().map(|(name, source)| (name, source, false));
+        for (name, source, is_secret) in
+            request.take.iter().map(|(name, source)| (name, source, true)).chain(public)
+        {
+            match answer.take(source) {
+                Some(text) => planting.take(name, &text, label, is_secret),
+                None => self.problem(format!(
+                    "the answer to {label} (status {}) has no {source} to be taken as {name}",
+                    answer.status
+                )),
+            }
+        }
+    }
+
     fn unanswered(&mut self, label: &str, why: &str) {
         // The end of a process is seen a moment after its sockets closed.
         thread::sleep(Duration::from_millis(50));
@@ -249,7 +268,7 @@ impl Course<'_> {
         let url = self.client.url(url);
         match self.client.get(&url) {
             Ok(answer) if answer.status == 200 => {
-                self.observed.texts.push(Text::new("metrics".to_owned(), answer.body, answer.is_cut));
+                self.observed.texts.push(Text::new(METRICS.to_owned(), answer.body, answer.is_cut));
             }
             Ok(answer) => self.problem(format!(
                 "the metrics at {:?} were answered {}",
@@ -342,9 +361,20 @@ fn rehearse(plan: &Plan, port: u16, is_http: bool) -> Result<(), Refusal> {
         let label = format!("request {}", index + 1);
         let filled = client.fill(request, &label, &mut planting);
         filled.map_err(|why| Refusal::Plan(format!("{label} cannot be sent: {why}")))?;
+        if let Some(lacking) = planting.lacking.first() {
+            return Err(Refusal::Plan(format!(
+                "{label} needs `{{{{taken:{lacking}}}}}`, and no request before it has a `take` of that name"
+            )));
+        }
+        for name in request.take.keys().chain(request.take_public.keys()) {
+            planting.take(name, "x", &label, false);
+        }
     }
     let service = plan.service.command.iter().chain(&plan.service.stdin).chain(plan.env.values());
     service.for_each(|template| drop(planting.fill(template, "", str::to_owned)));
+    if let Some(lacking) = planting.lacking.first() {
+        return Err(Refusal::Plan(format!("`{{{{taken:{lacking}}}}}` can stand in requests alone")));
+    }
     if planting.planted().is_empty() {
         return Err(Refusal::Plan(
             "nothing is planted, so nothing could be found: give --env NAME, or a plan with {{placeholders}} (`dihya check --example`)"

@@ -9,7 +9,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
-use rustix::process::{Pid, Signal, kill_process_group};
+use rustix::process::{Signal, kill_process_group};
 
 use super::process;
 
@@ -110,11 +110,19 @@ impl Service {
         let by_itself = self.ended().is_some();
         let start = Instant::now();
         self.signal(Signal::TERM);
-        // Children that outlive it are told as well: they may write while they end.
-        if by_itself {
-            process::descendants().into_iter().for_each(|pid| process::signal(pid, Signal::TERM));
-        }
-        while start.elapsed() < grace && (self.ended().is_none() || !process::descendants().is_empty()) {
+        let mut are_told = false;
+        while start.elapsed() < grace {
+            if self.ended().is_some() {
+                let left = process::descendants();
+                if left.is_empty() {
+                    break;
+                }
+                // Those in groups of their own outlived it. They too may write something while they end.
+                if !are_told {
+                    left.into_iter().for_each(|pid| process::signal(pid, Signal::TERM));
+                    are_told = true;
+                }
+            }
             thread::sleep(Duration::from_millis(10));
         }
         let killed = self.ended().is_none();
@@ -127,7 +135,7 @@ impl Service {
     fn signal(&mut self, signal: Signal) {
         // As long as it was not waited for, its number belongs to nobody else.
         if self.ended().is_none()
-            && let Some(pid) = i32::try_from(self.child.id()).ok().and_then(Pid::from_raw)
+            && let Some(pid) = process::pid(self.child.id())
         {
             let _ = kill_process_group(pid, signal);
         }
@@ -135,7 +143,7 @@ impl Service {
 
     fn kill(&mut self) {
         self.signal(Signal::KILL);
-        process::kill_descendants(Duration::from_secs(2));
+        process::kill_descendants(self.child.id(), Duration::from_secs(2));
         if self.status.is_none() {
             self.status = self.child.wait().ok();
         }

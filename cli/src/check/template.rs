@@ -27,6 +27,8 @@ pub(crate) enum Hole {
     Folder,
     /// Two opening braces.
     Braces,
+    /// What an earlier answer brought.
+    Taken(String),
     /// A secret made to be looked for. The same label names the same one again.
     Canary { kind: Kind, label: Option<String> },
 }
@@ -131,6 +133,10 @@ fn hole(inside: &str) -> Result<Hole, String> {
         _ => None,
     };
     match (known, label) {
+        (_, Some(label)) if name == "taken" && !label.is_empty() => Ok(Hole::Taken(label)),
+        (_, None) if name == "taken" => {
+            Err("which? Write `{{taken:session}}` for what `take` calls session".to_owned())
+        }
         (Some(hole), None) => Ok(hole),
         (Some(_), Some(_)) => Err(format!("`{{{{{name}}}}}` takes no label")),
         (None, Some(label)) if label.is_empty() => Err(format!("the label of `{{{{{name}:}}}}` is empty")),
@@ -139,7 +145,7 @@ fn hole(inside: &str) -> Result<Hole, String> {
             if let Some(kind) = kinds.iter().find(|kind| kind.name == name) {
                 return Ok(Hole::Canary { kind: kind.clone(), label });
             }
-            let names = kinds.iter().map(|kind| kind.name).chain(["port", "folder", "open"]);
+            let names = kinds.iter().map(|kind| kind.name).chain(["port", "folder", "open", "taken"]);
             let help = match nearest(name, names) {
                 Some(near) => format!("did you mean `{{{{{near}}}}}`?"),
                 None => "`dihya check --kinds` lists what there is".to_owned(),
@@ -165,6 +171,7 @@ mod tests {
             Hole::Port => "8080".to_owned(),
             Hole::Folder => "/here".to_owned(),
             Hole::Braces => "{{".to_owned(),
+            Hole::Taken(name) => format!("<taken {name}>"),
             Hole::Canary { kind, label } => format!("<{} {label:?}>", kind.name),
         };
         Ok(Template::parse(text)?.fill(value))
@@ -175,6 +182,7 @@ mod tests {
         assert_eq!(filled("http://127.0.0.1:{{port}}/a").unwrap(), "http://127.0.0.1:8080/a");
         assert_eq!(filled("{{ card }}{{email:jane}}").unwrap(), "<card None><email Some(\"jane\")>");
         assert_eq!(filled("{{open}}x}} {y}").unwrap(), "{{x}} {y}");
+        assert_eq!(filled("Bearer {{taken:session}}").unwrap(), "Bearer <taken session>");
         assert_eq!(filled("").unwrap(), "");
     }
 
@@ -183,6 +191,7 @@ mod tests {
         assert!(filled("{{pasword}}").unwrap_err().contains("did you mean `{{password}}`?"));
         assert!(filled("{{quetzalcoatl}}").unwrap_err().contains("--kinds"));
         assert!(filled("{{card").unwrap_err().contains("not closed"));
+        assert!(filled("{{taken}}").unwrap_err().contains("which?"));
         assert!(filled("{{port:a}}").unwrap_err().contains("takes no label"));
         assert!(filled("{{card:}}").unwrap_err().contains("is empty"));
     }

@@ -107,6 +107,33 @@ fn a_job_that_fails_is_no_pass_unless_the_plan_expects_it() {
 }
 
 #[test]
+fn compressed_files_alone_are_no_pass() {
+    let script = "printf '\\037\\213\\010compressed' > all.gz";
+    let checked = Folder::new().run(&["--env", "KEY", "--", "sh", "-c", script]);
+    assert_eq!((checked.code, checked.verdict()), (3, "nothing_observed"), "{}", checked.stdout);
+    assert!(
+        checked.bytes("all.gz") > 4 && checked.gaps().contains("all.gz is compressed"),
+        "{}",
+        checked.gaps()
+    );
+}
+
+#[test]
+fn a_child_in_its_own_session_that_ignores_sigterm_is_ended_too() {
+    let folder = Folder::new();
+    let child = "trap '' TERM; echo $$ > \"$LOG_DIR/pid\"; while :; do sleep 0.05; done";
+    let script =
+        "setsid sh -c \"$0\" > /dev/null 2>&1 & until test -s \"$LOG_DIR/pid\"; do sleep 0.01; done; echo up";
+    std::fs::write(folder.path("plan.toml"), "[limits]\nstop = \"300ms\"\nrun = \"500ms\"\n").unwrap();
+    let plan = folder.path("plan.toml");
+    let checked =
+        folder.run(&["--plan", plan.to_str().unwrap(), "--env", "KEY", "--", "sh", "-c", script, child]);
+    assert_eq!(checked.code, 0, "{}{}", checked.stdout, checked.stderr);
+    let pid = std::fs::read_to_string(folder.path("logs/pid")).unwrap();
+    assert!(!std::path::Path::new("/proc").join(pid.trim()).exists(), "the child runs on");
+}
+
+#[test]
 fn a_compressed_file_is_told_as_not_searched() {
     let folder = Folder::new();
     let checked = folder.check(PLAN, "compressed", &["--watch", folder.path("logs").to_str().unwrap()]);

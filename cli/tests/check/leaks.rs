@@ -161,3 +161,21 @@ fn a_service_that_logs_through_dihya_leaks_nothing_and_is_seen_to_log() {
     assert_eq!(checked.json["coverage"]["requests"][0]["statuses"][0], 200);
     assert_eq!(checked.json["coverage"]["canaries"][0]["places"][0]["proof"], "answered 200");
 }
+
+#[test]
+fn a_token_that_the_service_issued_is_used_and_looked_for() {
+    let folder = Folder::new();
+    let plan = format!(
+        "[http]\nresponses = true\n{PLAN}take = {{ session = \"/access_token\" }}\ntake_public = {{ visit = \"/id\" }}\n\
+         [[request]]\npath = \"/visits/{{{{taken:visit}}}}\"\nbearer = \"{{{{taken:session}}}}\"\n"
+    );
+    let checked = folder.check(&plan, "session", &[]);
+    assert_eq!(checked.leaks("taken"), [("stdout".to_owned(), "plain".to_owned())], "{}", checked.stdout);
+    assert!(
+        checked.json["coverage"]["canaries"].to_string().contains("request 1 (login), its answer as session")
+    );
+    let lacking = folder.check(&plan.replace("{{taken:session}}", "{{taken:sesion}}"), "session", &[]);
+    assert!(lacking.code == 2 && lacking.stderr.contains("`{{taken:sesion}}`"), "{}", lacking.stderr);
+    let absent = folder.check(&plan.replace("/access_token", "/token"), "session", &[]);
+    assert!(absent.problems().contains("has no JSON at /token"), "{}", absent.problems());
+}
