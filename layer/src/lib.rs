@@ -73,7 +73,8 @@
 //! - *[`ProbeError`]*: a filter on the registry drops `dihya=…`; attach it to the other layers with `with_filter`.
 //! - *[`OpenError::Busy`]*: two processes, one root: give each a `service.instance`.
 //! - *A secret is printed all the same*: by another layer, which sees raw fields. Use the policy's `[console]`, or
-//!   [`Options::mirror`], in its place.
+//!   [`Options::mirror`], in its place; or wrap it, if it is `tracing_subscriber`'s `fmt`, in [`fmt::redacted`]. A panic hook
+//!   that was installed after [`open`] prints raw messages too.
 //! - *Records are missing under load*: look at `dihya_dropped_total{reason}`, and raise that channel's `queue`.
 
 mod callsite;
@@ -82,6 +83,9 @@ mod clock;
 mod core;
 mod direct;
 pub mod fmt;
+#[cfg(feature = "fuzzing")]
+#[doc(hidden)]
+pub mod fuzzing;
 mod generation;
 mod handle;
 mod journal;

@@ -13,6 +13,7 @@
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
+mod fuzz;
 mod msrv;
 mod readme;
 mod report;
@@ -30,19 +31,26 @@ pub(crate) struct Context {
     pub(crate) tools: tools::Tools,
     /// The file to which a test appends one line when it cannot run.
     pub(crate) not_run: PathBuf,
+    /// How long each fuzz target runs.
+    pub(crate) seconds: u32,
 }
 
 fn main() -> ExitCode {
     let mut args = std::env::args().skip(1);
     let chore = args.next().unwrap_or_else(|| "help".to_owned());
-    let (flags, only): (Vec<String>, Vec<String>) = args.partition(|arg| arg.starts_with('-'));
+    let (seconds, args) = match fuzz::seconds(&args.collect::<Vec<_>>()) {
+        Ok(parsed) => parsed,
+        Err(why) => return wrong(&why),
+    };
+    let (flags, only): (Vec<String>, Vec<String>) = args.into_iter().partition(|arg| arg.starts_with('-'));
     if let Some(flag) = flags.iter().find(|flag| *flag != "--no-install") {
         return wrong(&format!("unknown flag `{flag}`"));
     }
     let install = flags.is_empty();
     match chore.as_str() {
-        "test" => chores(steps::Chore::Test, &only, install),
-        "check" => chores(steps::Chore::Check, &only, install),
+        "test" => chores(steps::Chore::Test, &only, install, seconds),
+        "check" => chores(steps::Chore::Check, &only, install, seconds),
+        "fuzz" => chores(steps::Chore::Fuzz, &only, install, seconds),
         "help" | "--help" | "-h" => {
             print!("{}", help());
             ExitCode::SUCCESS
@@ -51,8 +59,8 @@ fn main() -> ExitCode {
     }
 }
 
-fn chores(chore: steps::Chore, only: &[String], install: bool) -> ExitCode {
-    let context = match prepare(chore, install) {
+fn chores(chore: steps::Chore, only: &[String], install: bool, seconds: u32) -> ExitCode {
+    let context = match prepare(chore, install, seconds) {
         Ok(context) => context,
         Err(error) => {
             eprintln!("xtask: {error}");
@@ -73,7 +81,7 @@ fn chores(chore: steps::Chore, only: &[String], install: bool) -> ExitCode {
     if report.succeeded() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
 
-fn prepare(chore: steps::Chore, install: bool) -> std::io::Result<Context> {
+fn prepare(chore: steps::Chore, install: bool, seconds: u32) -> std::io::Result<Context> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..").canonicalize()?;
     let target =
         std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| root.join("target"), |dir| root.join(dir));
@@ -83,10 +91,10 @@ fn prepare(chore: steps::Chore, install: bool) -> std::io::Result<Context> {
     std::fs::write(&not_run, "")?;
     let tools = match chore {
         steps::Chore::Test => tools::Tools::with_servers(install),
-        steps::Chore::Check => tools::Tools::without_servers(),
+        steps::Chore::Check | steps::Chore::Fuzz => tools::Tools::without_servers(),
     };
     let ci = std::env::var("CI").is_ok_and(|ci| ci == "true" || ci == "1");
-    Ok(Context { root, ci, tools, not_run })
+    Ok(Context { root, ci, tools, not_run, seconds })
 }
 
 fn wrong(message: &str) -> ExitCode {
@@ -97,13 +105,16 @@ fn wrong(message: &str) -> ExitCode {
 fn help() -> String {
     let list = |names: Vec<String>| names.join("\n");
     format!(
-        "Usage: cargo xtask <command> [--no-install] [step ...]\n\n\
+        "Usage: cargo xtask <command> [--no-install] [--seconds N] [step ...]\n\n\
          test    every test. As root with apt-get it first installs the servers that tests talk to\n\
          \x20       (--no-install forbids it); what cannot run is listed at the end, and is a failure with CI=true\n\
          check   format, lints, documentation, licences, the oldest Rust that is promised\n\
+         fuzz    arbitrary input, {} seconds for each target, or as many as --seconds says; needs a nightly\n\
+         \x20       compiler and cargo-fuzz\n\
          help    this text\n\n\
          Name steps to run only those. The steps:\n{}\n\n\
          Programs that tests look for, each passed on in a variable when found (or set it yourself):\n{}\n",
+        fuzz::SECONDS,
         list(steps::CATALOGUE.iter().map(|(name, what)| format!("  {name:<14}{what}")).collect()),
         list(
             tools::SERVERS

@@ -61,6 +61,7 @@ mod tests {
             ci: false,
             tools: crate::tools::Tools::without_servers(),
             not_run: "/dev/null".into(),
+            seconds: 1,
         };
         assert!(matches!(run_commands(&context), Outcome::Failed(_, why) if why.contains("README.md")));
     }

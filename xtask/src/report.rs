@@ -113,7 +113,7 @@ mod tests {
         let name = format!("dihya-xtask-{}-{}", std::process::id(), NEXT.fetch_add(1, Ordering::Relaxed));
         let not_run = std::env::temp_dir().join(name);
         std::fs::write(&not_run, reported).unwrap();
-        let context = Context { root: ".".into(), ci, tools, not_run };
+        let context = Context { root: ".".into(), ci, tools, not_run, seconds: 1 };
         let report = Report::new(steps, &context);
         std::fs::remove_file(&context.not_run).unwrap();
         report

@@ -3,7 +3,7 @@
 use std::process::Command;
 
 use crate::run::{Counts, Outcome, cargo, run};
-use crate::{Context, msrv, readme, tools};
+use crate::{Context, fuzz, msrv, readme, tools};
 
 /// A list of steps with a purpose.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -12,6 +12,8 @@ pub(crate) enum Chore {
     Test,
     /// Everything that reads our code.
     Check,
+    /// What feeds it arbitrary input, for a time.
+    Fuzz,
 }
 
 /// One thing to run.
@@ -35,6 +37,11 @@ pub(crate) const CATALOGUE: &[(&str, &str)] = &[
     ("doc", "check: the documentation builds without a warning"),
     ("licences", "check: licences, banned crates and sources of every dependency"),
     ("msrv", "check: the oldest Rust that is promised compiles everything"),
+    ("scan", "fuzz: the scan of any text, with and without vectors, and its time"),
+    ("decode", "fuzz: texts with encoded parts"),
+    ("keys", "fuzz: names of fields"),
+    ("policy", "fuzz: policy files"),
+    ("record", "fuzz: records of any fields"),
 ];
 
 /// The steps of a chore.
@@ -61,6 +68,7 @@ pub(crate) fn of(chore: Chore) -> Vec<Step> {
             Step { name: "licences", work: licences },
             Step { name: "msrv", work: msrv::check },
         ],
+        Chore::Fuzz => fuzz::targets(),
     }
 }
 
@@ -124,7 +132,7 @@ mod tests {
     #[test]
     fn every_step_stands_in_the_catalogue_and_the_catalogue_names_no_other() {
         let mut names: Vec<&str> =
-            [Chore::Test, Chore::Check].into_iter().flat_map(of).map(|step| step.name).collect();
+            [Chore::Test, Chore::Check, Chore::Fuzz].into_iter().flat_map(of).map(|step| step.name).collect();
         if !names.contains(&"doctests") {
             names.insert(1, "doctests");
         }

@@ -160,6 +160,17 @@ impl Scanner {
         to.push(b'"');
     }
 
+    /// Whether the filter names the same candidates with and without vectors.
+    #[cfg(feature = "fuzzing")]
+    pub(crate) fn filters_agree(&self, bytes: &[u8]) -> bool {
+        let candidates = |tables: &filter::Tables| {
+            let mut found = Vec::new();
+            let plain = tables.candidates(&mut bytes.to_vec(), &mut found);
+            (plain, found)
+        };
+        candidates(&self.filter) == candidates(&self.filter.without_vectors())
+    }
+
     /// `text` with everything found in it masked, not escaped; what was found goes to `noted`.
     pub(crate) fn masked(&self, keys: &KeyRules, text: &str, noted: &mut Vec<Label>) -> String {
         let mut values = Values::default();

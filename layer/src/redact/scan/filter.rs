@@ -110,7 +110,7 @@ impl Tables {
     }
 
     /// The same, by the plain twin.
-    #[cfg(test)]
+    #[cfg(any(test, feature = "fuzzing"))]
     pub(super) fn without_vectors(&self) -> Tables {
         Tables {
             stem: self.stem,
