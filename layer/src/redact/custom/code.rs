@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::ops::Range;
+use std::panic::{RefUnwindSafe, UnwindSafe};
 use std::sync::Arc;
 
 use super::{Find, whole_characters};
@@ -95,6 +96,11 @@ impl Code {
 
 /// What a call costs, in bytes scanned.
 const CALL: usize = 200;
+
+/// A detector that panicked is asked again for the next value: what it then answers is its author's to say. A policy
+/// stays what callers may take across a `catch_unwind`.
+impl RefUnwindSafe for Code {}
+impl UnwindSafe for Code {}
 
 impl PartialEq for Code {
     fn eq(&self, other: &Code) -> bool {
