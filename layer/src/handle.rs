@@ -117,10 +117,14 @@ impl Handle {
         // Those in code are the program's, whatever its policy.
         let in_code = now.policy.redact.detectors.iter().filter(|detector| detector.is_code());
         for detector in in_code {
-            if policy.redact.detectors.iter().any(|other| other.name == detector.name) {
-                return Err(ReloadError { what: "the name of a detector of `Options::detector`" });
+            match policy.redact.detectors.iter().find(|other| other.name == detector.name) {
+                None => policy.redact.detectors.push(detector.clone()),
+                // Made anew by the same code.
+                Some(other) if other.is_code() => {}
+                Some(_) => {
+                    return Err(ReloadError { what: "who finds what a detector in code is named for" });
+                }
             }
-            policy.redact.detectors.push(detector.clone());
         }
         self.core.metrics.follow(&policy);
         self.core.replace_rules(Rules::new(policy));

@@ -21,7 +21,6 @@ use crate::panic;
 use crate::policy::Policy;
 use crate::probe::ProbeError;
 use crate::record::system::SystemRecords;
-use crate::redact::custom::Custom;
 use crate::redact::custom::code::Detector;
 use crate::siblings::Siblings;
 use crate::storage::{Local, Storage};
@@ -59,7 +58,6 @@ pub struct Options {
     rng: Rng,
     mirror: Option<Box<dyn Write + Send>>,
     warn_of_siblings: bool,
-    detectors: Vec<Custom>,
 }
 
 impl Options {
@@ -72,7 +70,6 @@ impl Options {
             rng: Rng::system(),
             mirror: None,
             warn_of_siblings: true,
-            detectors: Vec::new(),
         }
     }
 
@@ -112,16 +109,16 @@ impl Options {
         self
     }
 
-    /// A detector in code, beside the built-in ones and the policy's. It stays when the policy is reloaded.
+    /// The same as [`Policy::detector`], for a policy that is at hand no more. What is made from the policy itself, such as
+    /// [`fmt::redacted`](crate::fmt::redacted), does not know it.
     pub fn detector(mut self, detector: impl Detector) -> Options {
-        self.detectors.push(Custom::code(Arc::new(detector)));
+        self.policy = self.policy.detector(detector);
         self
     }
 
     /// Opens the log.
     pub fn open(self) -> Result<(DihyaLayer, Guard), OpenError> {
-        let Options { mut policy, storage, clock, rng, mirror, warn_of_siblings, detectors } = self;
-        policy.redact.detectors.extend(detectors);
+        let Options { policy, storage, clock, rng, mirror, warn_of_siblings } = self;
         policy.check().map_err(OpenError::Policy)?;
         let metrics = Arc::new(Metrics::new(&policy));
         let system = SystemRecords::new(&policy, clock.clone(), rng.clone(), &metrics);

@@ -23,6 +23,7 @@ mod units;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
 use tracing_core::LevelFilter;
@@ -31,6 +32,7 @@ use crate::channel::Channel;
 use crate::profile::Sector;
 use crate::redact::allow::Allowance;
 use crate::redact::custom::Custom;
+use crate::redact::custom::code::Detector;
 
 pub use error::{PolicyError, Problem};
 pub use period::{NotAPeriod, Period};
@@ -138,6 +140,13 @@ impl Policy {
     pub fn instance(mut self, instance: impl Into<String>) -> Policy {
         self.service.instance = Some(instance.into());
         self.set("service.instance")
+    }
+
+    /// A detector in code, beside the built-in ones and the file's. It stays when a layer reloads another policy.
+    #[must_use]
+    pub fn detector(mut self, detector: impl Detector) -> Policy {
+        self.redact.detectors.push(Custom::code(Arc::new(detector)));
+        self
     }
 
     /// The channel of this name.

@@ -100,7 +100,7 @@ impl Policy {
         for (index, detector) in detectors.iter().enumerate() {
             let code = detector.is_code();
             let key = |name: &str| match code {
-                true => format!("Options::detector({:?})", detector.name),
+                true => format!("Policy::detector({:?})", detector.name),
                 false => format!("redact.detectors[{index}].{name}"),
             };
             let name = &detector.name;

@@ -111,7 +111,8 @@ impl Policy {
         for setting in &settings {
             let (parent, name) = setting.key.rsplit_once('.').unwrap_or(("", &setting.key));
             // Built-in routes are added again when the file is read.
-            let implied = parent.starts_with("routes[") && setting.origin == Origin::BuiltIn;
+            let implied = (parent.starts_with("routes[") && setting.origin == Origin::BuiltIn)
+                || (parent.starts_with("redact.detectors[") && setting.origin == Origin::Code);
             let null = setting.value.is_null();
             if (implied || null) && !explained {
                 continue;
@@ -260,7 +261,6 @@ impl Lister<'_> {
         }
     }
 
-    /// Those that a file can hold; the program's own code is not in the policy.
     fn detectors(&mut self) {
         for (i, detector) in self.policy.redact.detectors.iter().enumerate() {
             let key = |name: &str| format!("redact.detectors[{i}].{name}");
@@ -282,7 +282,13 @@ impl Lister<'_> {
                     self.add(&key("name"), detector.name.as_str());
                     self.add(&key("regex"), pattern.source());
                 }
-                Form::Code(_) => {}
+                // As a comment: no file can say it.
+                Form::Code(_) => self.out.push(Setting {
+                    key: key("name"),
+                    value: detector.name.as_str().into(),
+                    origin: Origin::Code,
+                    why: "the program's own code".to_owned(),
+                }),
             }
         }
     }

@@ -73,6 +73,19 @@ impl Custom {
 
     /// What is to be hidden at this candidate; without literals, the first thing to be hidden from `at` on.
     pub(crate) fn verify(&self, value: &[u8], at: usize, budget: &mut Budget) -> Option<Find> {
+        let mut at = at;
+        loop {
+            let find = self.look(value, at, budget)?;
+            // What is hidden already is left alone, so that redacting twice equals redacting once.
+            match marker_around(value, &find.range) {
+                None => return Some(find),
+                Some(_) if !self.is_anywhere() => return None,
+                Some(end) => at = end.max(at + 1),
+            }
+        }
+    }
+
+    fn look(&self, value: &[u8], at: usize, budget: &mut Budget) -> Option<Find> {
         let rest = value.get(at..)?;
         match &self.form {
             Form::Prefix { prefixes, alphabet, min, max } => {
@@ -88,6 +101,16 @@ impl Custom {
             #[cfg(feature = "regex")]
             Form::Pattern(pattern) => pattern.verify(value, at, budget),
             Form::Code(code) => code.verify(value, at, budget),
+        }
+    }
+
+    /// Whether no literal announces what it finds, so that every value is looked at.
+    pub(crate) fn is_anywhere(&self) -> bool {
+        match &self.form {
+            Form::Prefix { .. } => false,
+            #[cfg(feature = "regex")]
+            Form::Pattern(pattern) => pattern.stems().next().is_none(),
+            Form::Code(code) => code.stems().next().is_none(),
         }
     }
 
@@ -126,6 +149,23 @@ impl Custom {
         }
     }
 }
+
+/// The end of the marker that a range lies in, if it lies in one: of a name that is known, or a secret in such brackets
+/// would pass.
+fn marker_around(value: &[u8], range: &Range<usize>) -> Option<usize> {
+    let from = range.start.saturating_sub(MARKER.len() + NAME_MOST);
+    let near = value.get(from..value.len().min(range.start + MARKER.len()))?;
+    let start = near.windows(MARKER.len()).rposition(|window| window == MARKER)? + from;
+    let name = value.get(start + MARKER.len()..)?;
+    let name = &name[..name.iter().take(NAME_MOST + 1).position(|byte| *byte == b']')?];
+    let end = start + MARKER.len() + name.len() + 1;
+    let holds = start <= range.start && range.end <= end;
+    (holds && std::str::from_utf8(name).is_ok_and(Label::is_known)).then_some(end)
+}
+
+/// How a marker with a name begins, and how long the name may be.
+const MARKER: &[u8] = b"[redacted:";
+const NAME_MOST: usize = 40;
 
 /// Both ends moved outwards to the next character boundary: what looks at bytes may cut one.
 fn whole_characters(value: &[u8], range: Range<usize>) -> Range<usize> {

@@ -159,7 +159,7 @@ pub fn own_detectors(policy: &Policy) -> Vec<OwnDetector> {
             OwnDetector {
                 name: detector.name.clone(),
                 what: detector.told(),
-                everywhere: detector.stems().is_empty(),
+                everywhere: detector.is_anywhere(),
                 ordinary: ordinary(detector),
                 cost: (cost.built_in, cost.with),
             }

@@ -50,6 +50,11 @@ impl Label {
         }
     }
 
+    /// Whether something is counted by this name.
+    pub(crate) fn is_known(name: &str) -> bool {
+        LABELS.contains(&name) || OWN.iter().map_while(OnceLock::get).any(|own| **own == *name)
+    }
+
     /// Where it is counted; less than [`slots`].
     pub(crate) fn index(self) -> usize {
         usize::from(self.0)

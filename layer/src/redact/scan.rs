@@ -94,7 +94,7 @@ impl Scanner {
             labels: (0..DETECTORS.len()).map(Label::detector).chain(own_labels).collect(),
             anywhere: (DETECTORS.len()..)
                 .zip(&policy.detectors)
-                .filter_map(|(index, custom)| custom.stems().is_empty().then_some(index))
+                .filter_map(|(index, custom)| custom.is_anywhere().then_some(index))
                 .collect(),
             own: policy.detectors.as_slice().into(),
         }

@@ -1,9 +1,12 @@
 //! Detectors that a policy or a program adds.
 
+use std::io::{self, Write};
 use std::ops::Range;
+use std::sync::{Arc, Mutex};
 
 use dihya::Detector;
 use serde_json::json;
+use tracing_subscriber::layer::SubscriberExt;
 
 use crate::support::{NOON, World, options, policy_of};
 
@@ -58,6 +61,16 @@ fn a_pattern_hides_its_matches_whether_or_not_literals_announce_it() {
     let record = world.record("app");
     assert_eq!(record["message"], "[redacted:patient_file] in [redacted:locker], and AB12C");
     assert_eq!(record["attributes"], json!({ "locker": "[redacted:locker]", "plain": "nothing" }));
+}
+
+#[test]
+fn a_marker_is_left_as_it_is_and_a_secret_in_its_brackets_is_not() {
+    let own = "[[redact.detectors]]\nname = \"red_badge\"\nprefix = \"red\"\nalphabet = \"lower\"\nmin_length = 5\n";
+    let world = World::with(own);
+    world.log(|| tracing::info!("redbadge1 [redacted:red_badge] [redacted:email] [redacted:redbadge1]"));
+    let hidden = "[redacted:red_badge]";
+    let expected = format!("{hidden} {hidden} [redacted:email] [{hidden}:{hidden}]");
+    assert_eq!(world.record("app")["message"], expected);
 }
 
 /// Answers what it was made with.
@@ -143,7 +156,45 @@ fn code_stays_through_a_reload() {
     world.log(|| tracing::info!("own cb_a1b2c3d4"));
     assert_eq!(world.record("app")["message"], "[redacted:own_form] [redacted:clinic_badge]");
     let taken = world.handle.reload(policy_of(&BADGES.replace("clinic_badge", "own_form")));
-    assert!(taken.unwrap_err().to_string().contains("Options::detector"));
+    assert!(taken.unwrap_err().to_string().contains("a detector in code"));
+    let again = Own { name: "own_form", trigger: vec!["new"], answer: |_, at| Some(at..at + 3) };
+    world.handle.reload(policy_of("").detector(again)).unwrap();
+    world.log(|| tracing::info!(target: "api", "own new"));
+    assert_eq!(world.record("api")["message"], "own [redacted:own_form]");
+}
+
+#[test]
+fn code_of_a_policy_hides_in_a_fmt_layer_too_and_is_shown_as_a_comment() {
+    let policy = policy_of(BADGES).detector(Own {
+        name: "own_form",
+        trigger: vec!["own"],
+        answer: |_, at| Some(at..at + 3),
+    });
+    let shown = policy.to_toml(true);
+    assert!(shown.contains("# name = \"own_form\""), "{shown}");
+    assert!(!policy.to_toml(false).contains("own_form"));
+    assert!(dihya::Policy::parse(&shown, "shown").is_ok());
+
+    let printed = Arc::new(Mutex::new(Vec::new()));
+    let writer = Arc::clone(&printed);
+    let layer = tracing_subscriber::fmt::layer().with_writer(move || Printed(Arc::clone(&writer)));
+    let subscriber = tracing_subscriber::registry().with(dihya::fmt::redacted(layer, &policy));
+    tracing::subscriber::with_default(subscriber, || tracing::info!("own cb_a1b2c3d4 seen"));
+    let printed = String::from_utf8(printed.lock().unwrap().clone()).unwrap();
+    assert!(printed.contains("[redacted:own_form] [redacted:clinic_badge] seen"), "{printed}");
+}
+
+struct Printed(Arc<Mutex<Vec<u8>>>);
+
+impl Write for Printed {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.lock().unwrap().extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
 }
 
 #[test]

@@ -37,9 +37,8 @@ use crate::values::caught;
 ///     }
 /// }
 ///
-/// let policy = dihya::Policy::sector(dihya::Sector::Health).root("logs");
-/// let options = dihya::Options::new(policy).detector(Badge);
-/// # let _ = options;
+/// let policy = dihya::Policy::sector(dihya::Sector::Health).root("logs").detector(Badge);
+/// assert!(policy.check().is_ok());
 /// ```
 pub trait Detector: Send + Sync + 'static {
     /// In markers, records and metrics: lower-case letters, digits and `_`, 32 at most, beginning with a letter, and no
