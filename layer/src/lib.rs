@@ -24,6 +24,14 @@
 //! Beside it: metrics ([`Handle::metrics`]), the console mirror, and records that pass no subscriber
 //! ([`Handle::record`], [`Generation::record`]).
 //!
+//! # What the scan cannot know
+//!
+//! A short password without a telling name has no form. Its type can say it: [`Sensitive`] is a marker in every
+//! formatting. Of the arguments that `#[tracing::instrument]` logs (all of them, in their `Debug` form), those are hidden
+//! whose name tells it (`token`), whose content has a form that is known, or whose type is `Sensitive`; leave out what
+//! remains with `skip(body)` or `skip_all`. What it logs of results and errors (`ret`, `err`) is redacted the same way.
+//! A form that only your service knows is a detector of the policy, or of [`Policy::detector`].
+//!
 //! # Durability
 //!
 //! [`Handle::commit`] and [`Handle::commit_async`] answer `Ok` when every record that this process logged to the channel
