@@ -204,9 +204,9 @@ const TOP: &str = "\
 # What is redacted
 
 A field is masked by its name, decided once per place in the code, or by what its value looks like, found by one scan
-of all values of an event. What is masked becomes `[redacted:<reason>]`: the reason is the name of a detector below, or
-`key_authentication`, `key_payment`, `key_identity`, `key_health` or `key_custom` for a name, `strict` for a field that a
-strict channel does not declare, and `overrun`, `panic` or `unformattable` for a value that could not be examined. The
+of all values of an event. What is masked becomes `[redacted:<reason>]`: the reason is the name of a detector below or of
+one that the policy adds, `key_authentication`, `key_payment`, `key_identity`, `key_health` or `key_custom` for a name,
+`sensitive` for a value whose type is `dihya::Sensitive`, `strict` for a field that a strict channel does not declare, and `overrun`, `panic` or `unformattable` for a value that could not be examined. The
 marker never tells how long the value was.
 
 This page is written by a test of `dihya-compliance`; `DIHYA_UPDATE_DOCS=1 cargo test -p dihya-compliance --test docs`

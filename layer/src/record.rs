@@ -319,4 +319,4 @@ const MESSAGE_MAX: usize = 32 * 1024;
 const SPANS_MAX: usize = 16 * 1024;
 
 /// Room kept for `redactions` and `truncated`: every label once, with its count.
-const SUMMARY_MAX: usize = 6 * 1024;
+pub(crate) const SUMMARY_MAX: usize = 6 * 1024;

@@ -117,6 +117,14 @@ mod tests {
     use super::*;
 
     #[test]
+    fn a_record_s_summary_has_room_for_every_reason() {
+        // `"name":12345,` each, and as many of the policy's own as it may have.
+        let built_in: usize = labels().iter().map(|name| name.len() + 9).sum();
+        assert!(built_in + 32 * (32 + 9) < crate::record::SUMMARY_MAX, "{built_in}");
+        assert!(built_in > 1000);
+    }
+
+    #[test]
     fn a_name_of_a_policy_has_one_label_beside_the_built_in_ones() {
         let badge = Label::own("clinic_badge");
         assert_eq!(badge, Label::own("clinic_badge"));

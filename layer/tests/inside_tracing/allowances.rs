@@ -45,14 +45,17 @@ fn an_allowance_by_field_shows_what_the_detector_finds_there_alone() {
 fn another_detector_in_an_allowed_field_still_hides_what_it_finds() {
     let world = World::with(ALLOWED);
     let card = format!("4111 1111 1111 {}", 1111);
-    // The second is one find of two detectors: what one of them hides, the other's allowance does not show.
+    let key = format!("AK{}{}", "IA", "IOSFODNN7EXAMPLE");
+    // The last two are one find each of two detectors: what one of them hides, the other's allowance does not show.
     world.log(|| {
         tracing::info!(author_email = format!("ada@example.org {card}"), "first");
         tracing::info!(author_email = "password=ada@example.org", "second");
+        tracing::info!(author_email = format!("ada.{key}@example.org"), "third");
     });
     let records = world.records("app");
     assert_eq!(records[0]["attributes"], json!({ "author_email": "ada@example.org [redacted:card]" }));
     assert_eq!(records[1]["attributes"], json!({ "author_email": "password=[redacted:keyed_secret]" }));
+    assert_eq!(records[2]["attributes"], json!({ "author_email": "[redacted:email]" }));
 }
 
 #[test]
