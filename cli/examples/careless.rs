@@ -109,7 +109,13 @@ impl Service {
             let text = format!("{head}{}", String::from_utf8_lossy(&body));
             self.log(&text)?;
         }
-        let status = if head.contains(" /missing") { "404 Not Found" } else { "200 OK" };
+        let status = if head.contains(" /missing") {
+            "404 Not Found"
+        } else if head.contains(" /moved") {
+            "302 Found\r\nlocation: /login"
+        } else {
+            "200 OK"
+        };
         let body = if self.way == "session" && head.contains(" /login") {
             // Its own secret, which the caller has to bring along from now on.
             let token = RandomState::new().hash_one(&head);

@@ -134,6 +134,25 @@ fn a_child_in_its_own_session_that_ignores_sigterm_is_ended_too() {
 }
 
 #[test]
+fn a_redirect_is_an_answer_and_is_not_followed() {
+    let checked = Folder::new().check(&PLAN.replace("/login", "/moved"), "clean", &[]);
+    assert_eq!(checked.code, 0, "{}{}", checked.stdout, checked.stderr);
+    assert_eq!(checked.json["coverage"]["requests"][0]["statuses"], serde_json::json!([302]));
+}
+
+#[test]
+fn a_file_that_is_held_open_and_not_written_to_is_no_output() {
+    let folder = Folder::new();
+    std::fs::write(folder.path("logs/old"), "from before\n").unwrap();
+    std::fs::write(folder.path("logs/grows"), "from before\n").unwrap();
+    std::thread::sleep(std::time::Duration::from_millis(50));
+    let script = "exec 3<>\"$LOG_DIR/old\" 4>>\"$LOG_DIR/grows\"; echo more >&4; sleep 0.3; echo done";
+    let checked = folder.run(&["--env", "KEY", "--", "sh", "-c", script]);
+    assert_eq!(checked.code, 0, "{}{}", checked.stdout, checked.stderr);
+    assert_eq!((checked.bytes("logs/grows"), checked.bytes("logs/old")), (17, 0), "{}", checked.stdout);
+}
+
+#[test]
 fn a_compressed_file_is_told_as_not_searched() {
     let folder = Folder::new();
     let checked = folder.check(PLAN, "compressed", &["--watch", folder.path("logs").to_str().unwrap()]);
@@ -182,7 +201,7 @@ fn a_daemon_whose_first_process_ends_is_checked_all_the_same() {
     let service = super::careless();
     std::fs::write(folder.path("plan.toml"), PLAN).unwrap();
     let plan = folder.path("plan.toml");
-    let script = "\"$0\" stdout \"$1\" & exit 0";
+    let script = "(sleep 0.3; exec \"$0\" stdout \"$1\") & exit 0";
     let checked = folder.run(&[
         "--plan",
         plan.to_str().unwrap(),

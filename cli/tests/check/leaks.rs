@@ -32,7 +32,11 @@ fn a_password_on_stdout_is_told_with_its_line_and_never_shown() {
     assert_eq!(leak["planted"][0], "request 1 (login), form field password");
     assert!(checked.tells("form field password"));
     assert!(secret.len() > 12 && !checked.tells(&secret[..8]), "a report shows the secret");
-    assert!(checked.junit.contains("failures=\"1\"") && checked.stdout.contains("LEAKED: 1 of 1"));
+    assert!(
+        checked.junit.contains("failures=\"1\"")
+            && checked.stdout.contains("LEAKED: 1 of 1")
+            && checked.stdout.contains("stdout line ")
+    );
 }
 
 #[test]
