@@ -28,13 +28,19 @@ fn suite() -> Suite {
 
 #[test]
 fn results_become_a_report_and_missing_ones_an_exit_code() {
-    let site = Site::new([Some("clinic"), Some("1.0.0"), Some("it"), None, Some("/t")], "tests/it.rs", "it::s");
+    let site =
+        Site::new([Some("clinic"), Some("1.0.0"), Some("it"), None, Some("/t")], "tests/it.rs", "it::s");
     run(suite, site, "long_retention_is_justified").unwrap();
     let results = folder("results");
     let out = dihya(&results, &["evidence", ".", "--out", "report"]);
     let told = String::from_utf8_lossy(&out.stdout);
     assert_eq!(out.status.code(), Some(1), "one result of many is no pass");
-    assert!(told.starts_with(&format!("incomplete: 1 passed, 0 failed, 0 not claimed, {} not run", RULES.len() - 1)));
+    assert!(
+        told.starts_with(&format!(
+            "incomplete: 1 passed, 0 failed, 0 not claimed, {} not run",
+            RULES.len() - 1
+        ))
+    );
     assert!(told.contains("class.14 not run: There is no result."));
     let html = fs::read_to_string(results.join("report/evidence.html")).unwrap();
     assert!(results.join("report/junit.xml").is_file() && html.contains("Incomplete"));

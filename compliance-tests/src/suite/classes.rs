@@ -51,7 +51,10 @@ fn run(context: &mut Context, class: &Class, policy: &Policy) -> Result<Done, Fa
     ensure!(!shapes.is_empty(), "class {} ({}) has no shape", class.number, class.name);
     let all = shapes::all().iter().filter(|shape| shape.class == class.number).count();
     if shapes.len() < all {
-        context.note(format!("{} of the {all} ways of this class; the others a strict channel stops", shapes.len()));
+        context.note(format!(
+            "{} of the {all} ways of this class; the others a strict channel stops",
+            shapes.len()
+        ));
     }
     for seed in context.seeds() {
         for (at, shape) in shapes.iter().enumerate() {
