@@ -508,22 +508,7 @@ pub static RULES: &[Rule] = &[
 
 #[cfg(test)]
 mod tests {
-    use std::collections::BTreeSet;
-
     use super::*;
-
-    crate::suite!(mod all = || dihya::Policy::sector(dihya::Sector::Generic));
-
-    #[test]
-    fn every_rule_has_its_test_and_every_test_its_rule() {
-        let rules: BTreeSet<&str> = RULES.iter().map(|rule| rule.test).collect();
-        let tests: BTreeSet<&str> = all::TESTS.iter().copied().collect();
-        assert_eq!(rules, tests);
-        assert_eq!(rules.len(), RULES.len());
-        assert_eq!(rules.first(), Some(&POLICY), "it must be the first to run");
-        let ids: BTreeSet<&str> = RULES.iter().map(|rule| rule.id).collect();
-        assert_eq!(ids.len(), RULES.len());
-    }
 
     #[test]
     fn every_class_has_its_rule() {

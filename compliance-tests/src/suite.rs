@@ -56,6 +56,7 @@ mod shrink;
 mod site;
 
 use std::fmt;
+use std::path::PathBuf;
 
 use dihya::Policy;
 
@@ -88,6 +89,7 @@ pub struct Suite {
     skipped: Vec<(&'static str, &'static str)>,
     keys: Vec<String>,
     samples: Vec<Sample>,
+    evidence: Option<PathBuf>,
 }
 
 /// A secret of the service's own.
@@ -106,6 +108,7 @@ impl Suite {
             skipped: Vec::new(),
             keys: Vec::new(),
             samples: Vec::new(),
+            evidence: None,
         }
     }
 
@@ -141,6 +144,13 @@ impl Suite {
     #[must_use]
     pub fn sample(mut self, name: &'static str, make: fn(&mut Seed) -> String) -> Suite {
         self.samples.push(Sample { name, make });
+        self
+    }
+
+    /// Where results go, instead of `target/dihya-evidence`; the variable `DIHYA_EVIDENCE` decides over both.
+    #[must_use]
+    pub fn evidence(mut self, folder: impl Into<PathBuf>) -> Suite {
+        self.evidence = Some(folder.into());
         self
     }
 }

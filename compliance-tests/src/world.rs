@@ -70,6 +70,8 @@ impl World {
         };
         let (layer, guard) = options()
             .mirror(mirror.clone())
+            // The control is such a sibling, and there on purpose.
+            .warn_of_siblings(!self.control)
             .open()
             .unwrap_or_else(|e| panic!("the layer does not open: {e}"));
         let raw = Raw::default();

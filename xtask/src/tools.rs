@@ -56,6 +56,13 @@ pub(crate) const SERVERS: &[Server] = &[
         used_for: "a JSON reader that is not ours reads the log",
         linux_only: false,
     },
+    Server {
+        program: "chromium",
+        package: "chromium",
+        variable: "DIHYA_CHROMIUM",
+        used_for: "a real browser renders the page of evidence, in light and dark and on paper",
+        linux_only: false,
+    },
 ];
 
 /// What was found of [`SERVERS`], and why the rest was not.

@@ -138,6 +138,13 @@ impl Facts {
         keeps || self.settings.iter().any(|setting| setting.key().starts_with("redact.allow["))
     }
 
+    /// Names of the detectors that the policy adds.
+    pub(crate) fn own_detectors(&self) -> Vec<String> {
+        let is_name = |key: &str| key.starts_with("redact.detectors[") && key.ends_with("].name");
+        let keys = self.settings.iter().map(Setting::key).filter(|key| is_name(key));
+        keys.filter_map(|key| self.text(key)).collect()
+    }
+
     /// Whether a marker's word is not one of the built-in rules: the policy added it.
     pub(crate) fn is_own(&self, label: &str) -> bool {
         let built_in = [

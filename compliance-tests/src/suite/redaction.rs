@@ -87,6 +87,13 @@ pub(crate) fn own_keys(context: &mut Context) -> Result<Done, Failure> {
 
 /// The service's own secrets are hidden in the ways in that need no name.
 pub(crate) fn own_samples(context: &mut Context) -> Result<Done, Failure> {
+    for name in context.facts.own_detectors() {
+        if !context.samples.iter().any(|sample| sample.name == name) {
+            context.note(format!(
+                "the policy's own detector {name} has no `sample` of its name: it is not tested"
+            ));
+        }
+    }
     if context.samples.is_empty() {
         return Ok(Done::NotClaimed("The suite is given none (`sample`).".into()));
     }

@@ -25,7 +25,7 @@ pub fn run(suite: fn() -> Suite, site: Site, test: &str) -> Result<(), Failure> 
     if child::told().is_some() {
         return as_child(suite, &site, rule);
     }
-    let folder = folder(&site)?;
+    let folder = folder(&site, suite.evidence.as_ref())?;
     let seed = number("DIHYA_SEED")?.unwrap_or(1);
     let cases =
         number("DIHYA_CASES")?.and_then(|cases| u32::try_from(cases).ok()).unwrap_or(suite.cases).max(1);
@@ -146,13 +146,18 @@ fn caught<T>(act: impl FnOnce() -> T) -> Result<T, Failure> {
     })
 }
 
-fn folder(site: &Site) -> Result<Option<Folder>, Failure> {
+fn folder(site: &Site, given: Option<&PathBuf>) -> Result<Option<Folder>, Failure> {
     let base = match std::env::var_os("DIHYA_EVIDENCE") {
         Some(off) if off == "off" => return Ok(None),
         Some(folder) => PathBuf::from(folder),
-        None => match target_folder() {
-            Some(target) => target.join("dihya-evidence"),
-            None => return Ok(None),
+        None => match (given, target_folder()) {
+            (Some(folder), _) => folder.clone(),
+            (None, Some(target)) => target.join("dihya-evidence"),
+            (None, None) => {
+                let text =
+                    "there is no target folder to leave evidence in: set DIHYA_EVIDENCE to one, or to `off`";
+                return Err(Failure::new(text));
+            }
         },
     };
     Ok(Some(Folder::new(base.join(site.suite()))))
