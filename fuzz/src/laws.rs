@@ -204,7 +204,10 @@ fn check_time(text: &str) {
     };
     let is_linear = |times| least(&long, times) <= least(&short, times).max(FLOOR) * 4 * SLACK;
     // The machine may be busy: only what is slow again and again is.
-    assert!(is_linear(1) || is_linear(3) || is_linear(6), "four times the text takes more than four times the time");
+    assert!(
+        is_linear(1) || is_linear(3) || is_linear(6),
+        "four times the text takes more than four times the time"
+    );
 }
 
 const LONG: usize = 64 * 1024;
