@@ -106,6 +106,16 @@ fn panic_everywhere(way: &str, seed: u64) {
             panic!("while unwinding: {}", self.0)
         }
     }
+    /// One panic, caught, while another unwinds.
+    struct PanicsWithin(String);
+    impl Drop for PanicsWithin {
+        fn drop(&mut self) {
+            let _ = std::panic::catch_unwind(|| panic!("inner {}", self.0));
+        }
+    }
+    fn refused(text: &str) -> std::io::Result<()> {
+        Err(std::io::Error::other(text.to_owned()))
+    }
     let policy = Policy::sector(Sector::Generic).root("/logs");
     let open =
         || Options::new(policy.clone()).storage(std::sync::Arc::new(dihya::storage::Memory::new())).open();
@@ -139,9 +149,8 @@ fn panic_everywhere(way: &str, seed: u64) {
             .unwrap()
             .join();
         let _ = std::panic::catch_unwind(|| {
-            // One panic while another is handled.
-            let _ = std::panic::catch_unwind(|| panic!("inner {text}"));
-            Err::<(), _>(std::io::Error::other(text.clone())).unwrap()
+            let _while = PanicsWithin(text.clone());
+            refused(&text).unwrap();
         });
         let _ = std::panic::catch_unwind(|| assert_eq!(text.clone(), "something else"));
     }

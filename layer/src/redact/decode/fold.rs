@@ -2,6 +2,7 @@
 
 use std::ops::Range;
 use std::sync::LazyLock;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use unicode_normalization::char::{decompose_compatible, is_combining_mark};
 
@@ -91,9 +92,29 @@ fn folded(char: char) -> Option<Ascii> {
         | 0x3400..0xa4d0
         | 0xac00..0xd7a4
         | 0x1_f200..0x1_fb00
-        | 0x2_0000..0xe_0000 => None,
-        _ => fold_slowly(char),
+        | 0x2_0000..0xe_0000
+        | 0xe_1000.. => None,
+        code => remembered(char, code),
     }
+}
+
+/// As [`fold_slowly`], which takes a hundred times longer: a value can hold thousands of such characters, and those that
+/// replace what was no text are all the same.
+fn remembered(char: char, code: u32) -> Option<Ascii> {
+    let place = code.checked_sub(0xe_0000).map_or(code, |tag| 0x2_0000 + tag);
+    let Some(kept) = KEPT.get(place as usize) else { return fold_slowly(char) };
+    let is_kept = |kept: u64| kept >> 63 == 1;
+    let mut bits = kept.load(Ordering::Relaxed);
+    if !is_kept(bits) {
+        bits = 1 << 63
+            | fold_slowly(char).map_or(NOTHING, |ascii| {
+                u64::from(u32::from_le_bytes(ascii.bytes)) | u64::from(ascii.len) << 32
+            });
+        // Whoever comes at the same time writes the same.
+        kept.store(bits, Ordering::Relaxed);
+    }
+    let len = (bits >> 32) as u8;
+    (bits & NOTHING == 0).then_some(Ascii { len, bytes: (bits as u32).to_le_bytes() })
 }
 
 fn fold_slowly(char: char) -> Option<Ascii> {
@@ -139,6 +160,12 @@ fn alone(char: char) -> Option<&'static str> {
 }
 
 /// Answers for the scripts with the most look-alikes, since a value may consist of them.
+/// Two planes and the tags, in memory that is taken as it is touched: bit 63 says that the rest is known.
+static KEPT: [AtomicU64; 0x2_1000] = [const { AtomicU64::new(0) }; 0x2_1000];
+
+/// It folds to nothing ASCII.
+const NOTHING: u64 = 1 << 62;
+
 static COMMON: LazyLock<Box<[Option<Ascii>]>> =
     LazyLock::new(|| (0..SMALL).map(|code| char::from_u32(code).and_then(fold_slowly)).collect());
 
@@ -175,3 +202,33 @@ const DIGIT_ZEROS: &[u32] = &[
     0x111d0, 0x112f0, 0x11450, 0x114d0, 0x11650, 0x116c0, 0x11730, 0x118e0, 0x11950, 0x11c50, 0x11d50,
     0x11da0, 0x16a60, 0x16ac0, 0x16b50, 0x1e140, 0x1e2f0, 0x1e950,
 ];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_remembered_is_what_was_found() {
+        let bytes = |ascii: Option<Ascii>| ascii.map(|ascii| ascii.as_bytes().to_vec());
+        let mut folds = 0;
+        let codes = (SMALL..0x2_0000).chain(0xe_0000..0xe_1000).step_by(7).chain([0xfffd, 0xff41]);
+        for char in codes.filter_map(char::from_u32) {
+            let slowly = bytes(fold_slowly(char));
+            folds += usize::from(slowly.is_some());
+            // The second time it is remembered.
+            for _ in 0..2 {
+                let remembered = bytes(remembered(char, u32::from(char)));
+                assert!(remembered == slowly, "U+{:04X}", u32::from(char));
+            }
+        }
+        assert!(
+            folds > 1000 && bytes(folded('ａ')) == Some(b"a".to_vec()) && bytes(folded('\u{fffd}')).is_none()
+        );
+        assert!(
+            (0xe_1000..0x11_0000)
+                .step_by(31)
+                .filter_map(char::from_u32)
+                .all(|char| fold_slowly(char).is_none())
+        );
+    }
+}

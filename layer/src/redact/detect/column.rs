@@ -26,7 +26,8 @@ fn below(rules: &KeyRules, value: &[u8], end: usize) -> Option<Range<usize>> {
     if !names_a_secret(rules, &value[name..end]) {
         return None;
     }
-    let header = line_at(value, end);
+    // Without a line below there is nothing to hide, and a line can hold thousands of names: each would look for its end.
+    let header = end + value[end..].iter().take(MOST_HEADER).position(|b| matches!(b, b'\r' | b'\n'))?;
     let separator = separator(&value[end..header], &value[..name])?;
     let column = columns_before(rules, &value[..name], separator)?;
     let count = |line: &[u8]| line.iter().filter(|b| **b == separator).count();
@@ -105,3 +106,5 @@ fn after_line(value: &[u8], end: usize) -> usize {
 
 const MOST_BLANKS: usize = 32;
 const MOST_COLUMNS: usize = 64;
+/// Bytes of a line of names, from the first that hides something on.
+const MOST_HEADER: usize = 1024;
