@@ -12,7 +12,8 @@ pub(super) fn arrow(rules: &KeyRules, value: &[u8], at: usize) -> Option<Range<u
     if !is_secret(rules, value, &name) {
         return None;
     }
-    let arrow = value[at..].iter().take(4).take_while(|b| matches!(b, b' ' | b'-' | b'>' | 0x80..)).count();
+    // Three bytes either way.
+    let arrow = 3;
     let blank = value[at + arrow..].iter().take_while(|b| matches!(b, b' ' | b'\t')).count();
     worth_hiding(value, extent(value, at + arrow + blank, false)?)
 }
