@@ -435,7 +435,10 @@ pub(crate) static DETECTORS: &[Detector] = &[
     }),
     custom(
         "keyed_secret",
-        StemsAnyCase(&["ord\t", "swd\t", "pwd\t", "ret\t", "ken\t", "key\t"]),
+        StemsAnyCase(&[
+            "ord\t", "swd\t", "pwd\t", "ret\t", "ken\t", "key\t", "ord\\", "swd\\", "pwd\\", "ret\\",
+            "ken\\", "key\\",
+        ]),
         cell::tab,
         Credential,
         "the table of field names",

@@ -1,4 +1,5 @@
 mod forms;
+mod near;
 
 use std::ops::Range;
 

@@ -6,7 +6,7 @@ use super::*;
 use crate::redact::scan::Scanner;
 
 /// As the engine does it.
-fn redacted(text: &str) -> String {
+pub(super) fn redacted(text: &str) -> String {
     static USUAL: LazyLock<(Scanner, KeyRules)> =
         LazyLock::new(|| (Scanner::new(&RedactPolicy::default()), rules()));
     USUAL.0.masked(&USUAL.1, text, &mut Vec::new())
