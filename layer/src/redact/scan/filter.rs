@@ -67,9 +67,10 @@ const BEHIND: usize = 32;
 
 /// The uppermost bit, which a vector gives up most easily.
 const DIGIT: u8 = 128;
-/// What may stand between the digits of a card number: space, dash, dot.
+/// What may stand between the digits of a card number: space, dash, dot, slash, tabulator, line break; a few other
+/// bytes share their nibbles, which costs a look and no more.
 const GAP: u8 = 2;
-/// No-break space is C2 A0 in UTF-8; a few other bytes share its nibbles, which costs a look and no more.
+/// No-break space, which is C2 A0 in UTF-8, and the underscore; a few others too.
 const WIDE_GAP: u8 = 4;
 /// `:` and `=`.
 const SIGN: u8 = 8;
