@@ -71,7 +71,8 @@ pub(crate) enum Trigger {
     StemsAnyCase(&'static [&'static str]),
     /// Each `@`.
     At,
-    /// Each maximal run of digits, space, `.`, `-` and U+00A0 with at least 13 digits; at its first digit.
+    /// Each maximal run of digits, space, `.`, `-`, `/`, `_`, tabulator, line break and U+00A0 with at least 13
+    /// digits; at its first digit.
     Digits,
     /// Two ASCII letters and two digits, not after an ASCII letter or digit.
     CountryCode,

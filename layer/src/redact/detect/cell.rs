@@ -12,7 +12,8 @@ pub(super) fn arrow(rules: &KeyRules, value: &[u8], at: usize) -> Option<Range<u
     if !is_secret(rules, value, &name) {
         return None;
     }
-    let arrow = value[at..].iter().take(4).take_while(|b| matches!(b, b' ' | b'-' | b'>' | 0x80..)).count();
+    // Three bytes either way.
+    let arrow = 3;
     let blank = value[at + arrow..].iter().take_while(|b| matches!(b, b' ' | b'\t')).count();
     worth_hiding(value, extent(value, at + arrow + blank, false)?)
 }
@@ -31,8 +32,11 @@ pub(super) fn bar(rules: &KeyRules, value: &[u8], at: usize) -> Option<Range<usi
 
 /// `at` is the end of a name and a tabulator.
 pub(super) fn tab(rules: &KeyRules, value: &[u8], at: usize) -> Option<Range<usize>> {
-    let tab = at + value[at..].iter().take(8).position(|b| *b == b'\t')?;
+    let tab = at + value[at..].iter().take(8).position(|b| matches!(b, b'\t' | b'\\'))?;
     let name = tab - name::trailing(&value[..tab], name::LONGEST_NAME, is_name);
+    if value[tab] == b'\\' {
+        return escaped_cell(rules, value, name..tab);
+    }
     let tabs = value[tab..].iter().take_while(|b| **b == b'\t').count();
     if !names_a_credential(rules, &value[name..tab]) {
         return None;
@@ -48,6 +52,17 @@ pub(super) fn tab(rules: &KeyRules, value: &[u8], at: usize) -> Option<Range<usi
         }
     }
     Some(found)
+}
+
+/// The same with `\t` written out, with as many backslashes as there are strings around it.
+fn escaped_cell(rules: &KeyRules, value: &[u8], name: Range<usize>) -> Option<Range<usize>> {
+    let slashes = value[name.end..].iter().take_while(|b| **b == b'\\').count();
+    let start = name.end + slashes + 1;
+    if value.get(start - 1) != Some(&b't') || !names_a_credential(rules, &value[name]) {
+        return None;
+    }
+    let len = value[start..].iter().position(|b| matches!(b, b'\\' | b'"' | b'\r' | b'\n'));
+    worth_hiding(value, start..len.map_or(value.len(), |len| start + len))
 }
 
 fn cell(value: &[u8], start: usize, separator: u8) -> Option<Range<usize>> {

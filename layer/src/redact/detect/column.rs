@@ -27,16 +27,16 @@ fn below(rules: &KeyRules, value: &[u8], end: usize) -> Option<Range<usize>> {
         return None;
     }
     // Without a line below there is nothing to hide, and a line can hold thousands of names: each would look for its end.
-    let header = end + value[end..].iter().take(MOST_HEADER).position(|b| matches!(b, b'\r' | b'\n'))?;
+    let (header, slashes) = first_break(value, end)?;
     let separator = separator(&value[end..header], &value[..name])?;
     let column = columns_before(rules, &value[..name], separator)?;
     let count = |line: &[u8]| line.iter().filter(|b| **b == separator).count();
     let separators = column + count(&value[end..header]);
     let mut start = None;
-    let mut row = after_line(value, header);
+    let mut row = after_break(value, header, slashes);
     let mut hidden = header;
     while row < value.len() {
-        let line = row..line_at(value, row);
+        let line = row..line_end(value, row, slashes);
         let text = &value[line.clone()];
         let is_rule = !text.is_empty() && text.iter().all(|b| matches!(b, b'-' | b'+' | b'|' | b':' | b' '));
         if !is_rule {
@@ -47,7 +47,10 @@ fn below(rules: &KeyRules, value: &[u8], end: usize) -> Option<Range<usize>> {
             start = start.or_else(|| nth(text, separator, column).map(|at| line.start + at));
             hidden = line.end;
         }
-        row = after_line(value, line.end);
+        row = after_break(value, line.end, slashes);
+        if row == line.end {
+            break;
+        }
     }
     let start = start?;
     let blank = value[start..hidden].iter().take_while(|b| **b == b' ').count();
@@ -96,12 +99,49 @@ fn nth(line: &[u8], separator: u8, column: usize) -> Option<usize> {
     }
 }
 
-fn line_at(value: &[u8], start: usize) -> usize {
-    value[start..].iter().position(|b| matches!(b, b'\r' | b'\n')).map_or(value.len(), |len| start + len)
+/// Where the line ends, and how many backslashes its break is written with: none for a real one.
+fn first_break(value: &[u8], start: usize) -> Option<(usize, usize)> {
+    let mut slashes = 0;
+    for (i, &byte) in value.iter().enumerate().skip(start).take(MOST_HEADER) {
+        match byte {
+            b'\r' | b'\n' => return Some((i, 0)),
+            b'n' | b'r' if slashes > 0 => return Some((i - slashes, slashes)),
+            // The end of the string that holds the table.
+            b'"' if slashes == 0 => return None,
+            _ => {}
+        }
+        slashes = if byte == b'\\' { slashes + 1 } else { 0 };
+    }
+    None
 }
 
-fn after_line(value: &[u8], end: usize) -> usize {
-    end + value[end..].iter().take(2).take_while(|b| matches!(b, b'\r' | b'\n')).count()
+/// The end of a row: a line break written like the first, or the end of the string that holds the table, whose quote
+/// is escaped less often than a break in it.
+fn line_end(value: &[u8], start: usize, slashes: usize) -> usize {
+    let mut run = 0;
+    for (i, &byte) in value.iter().enumerate().skip(start) {
+        match byte {
+            b'\r' | b'\n' => return i,
+            b'n' | b'r' if slashes > 0 && run == slashes => return i - run,
+            b'"' if run < slashes => return i - run,
+            _ => {}
+        }
+        run = if byte == b'\\' { run + 1 } else { 0 };
+    }
+    value.len()
+}
+
+fn after_break(value: &[u8], end: usize, slashes: usize) -> usize {
+    let width = slashes + 1;
+    let is_break = |at: usize, end: u8, escaped: u8| match slashes {
+        0 => value.get(at) == Some(&end),
+        _ => value
+            .get(at..at + width)
+            .is_some_and(|b| b[slashes] == escaped && b[..slashes].iter().all(|b| *b == b'\\')),
+    };
+    let mut at = end;
+    at += if is_break(at, b'\r', b'r') { width } else { 0 };
+    at + if is_break(at, b'\n', b'n') { width } else { 0 }
 }
 
 const MOST_BLANKS: usize = 32;

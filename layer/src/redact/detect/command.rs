@@ -12,10 +12,8 @@ pub(super) fn argument(_: &KeyRules, value: &[u8], at: usize) -> Option<Range<us
         return None;
     }
     let program = PROGRAMS.iter().find(|program| value[at..].starts_with(program.name.as_bytes()))?;
-    let name = value[at..].iter().take(MOST_NAME).position(|b| is_end(*b) || *b == b'\\');
-    if name.is_none() {
-        return None;
-    }
+    // Its name ends here, and not in a path.
+    value[at..].iter().take(MOST_NAME).position(|b| is_end(*b) || *b == b'\\')?;
     let mut word = at;
     let mut is_taken = false;
     for count in 0..MOST_WORDS {

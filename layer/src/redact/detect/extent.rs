@@ -221,10 +221,11 @@ fn is_redacted_type(hidden: &[u8]) -> bool {
     let is_type = |b: &u8| b.is_ascii_alphabetic() || matches!(b, b'_' | b':' | b'<' | b'>' | b'(' | b')');
     let Some(at) = find(&hidden[..hidden.len().min(LONGEST_NAME)], b"[REDACTED") else { return false };
     let rest = &hidden[at + b"[REDACTED".len()..];
-    let Some(close) = rest.iter().position(|b| *b == b']') else { return false };
+    // The brackets at the end may have been taken for what follows the value.
+    let close = rest.iter().position(|b| *b == b']').unwrap_or(rest.len());
     hidden[..at].iter().all(is_type)
         && rest[..close].iter().all(|b| *b == b' ' || is_type(b))
-        && rest[close + 1..].iter().all(|b| *b == b')')
+        && rest[close..].iter().all(|b| matches!(b, b']' | b')'))
 }
 
 pub(super) fn is_end(byte: u8) -> bool {

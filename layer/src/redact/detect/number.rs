@@ -6,15 +6,16 @@ use crate::redact::keys::KeyRules;
 
 /// A payment card: issuer range, length of the brand, and the Luhn digit (ISO/IEC 7812-1).
 pub(super) fn card(_: &KeyRules, value: &[u8], at: usize) -> Option<Range<usize>> {
-    in_run(value, at, |digits, count| {
-        let len_fits = brand_lengths(digits).contains(&count);
-        (len_fits && luhn(digits)).then_some(())
-    })
+    let may = |digits: &[u8]| !brand_lengths(digits).is_empty();
+    let is = |digits: &[u8]| brand_lengths(digits).contains(&digits.len()) && luhn(digits);
+    in_run(value, at, &Number { may: &may, is: &is, groups: CARD_GROUPS })
 }
 
 /// A NIR with its key (INSEE): sex, year, month, department, commune, order, 97 - (n mod 97).
 pub(super) fn nir(_: &KeyRules, value: &[u8], at: usize) -> Option<Range<usize>> {
-    in_run(value, at, |digits, count| (count == 15 && is_nir(digits, 0)).then_some(()))
+    let may = |digits: &[u8]| matches!(digits[0], 1 | 2) && is_month(digits[3] * 10 + digits[4]);
+    let is = |digits: &[u8]| digits.len() == 15 && is_nir(digits);
+    in_run(value, at, &Number { may: &may, is: &is, groups: NIR_GROUPS })
 }
 
 /// The same for the two departments of Corsica; `at` is at the `2A` or `2B` of columns 6 and 7.
@@ -40,8 +41,8 @@ pub(super) fn nir_corsica(_: &KeyRules, value: &[u8], at: usize) -> Option<Range
     let alone = start.checked_sub(1).is_none_or(|i| !value[i].is_ascii_alphanumeric())
         && !value.get(end).is_some_and(u8::is_ascii_alphanumeric);
     // For the key, 2A counts as 19 and 2B as 18.
-    (digits[5], digits[6]) = (1, if letter == b'A' { 9 } else { 8 });
-    (alone && is_nir(&digits, 0)).then_some(start..end)
+    (digits[5], digits[6]) = (1, if letter.eq_ignore_ascii_case(&b'A') { 9 } else { 8 });
+    (alone && is_nir(&digits)).then_some(start..end)
 }
 
 /// An IBAN (ISO 13616): the length of its country and 97-10 check digits (ISO 7064).
@@ -87,32 +88,45 @@ pub(super) fn iban(_: &KeyRules, value: &[u8], at: usize) -> Option<Range<usize>
     (remainder == 1).then_some(at..end)
 }
 
-/// The first number in the run of digits and separators around `at` that `accept` takes: it starts and ends
-/// between digits and others, its separators are single and all of a kind, its groups have two digits at least
-/// (save the NIR's first).
-fn in_run(value: &[u8], at: usize, accept: impl Fn(&[u8], usize) -> Option<()>) -> Option<Range<usize>> {
+/// What makes digits a number of some kind.
+struct Number<'a> {
+    /// By its first six digits; most runs end here.
+    may: &'a dyn Fn(&[u8]) -> bool,
+    is: &'a dyn Fn(&[u8]) -> bool,
+    /// How it is usually written. Between digits that lines, tabulators, slashes or two blanks keep apart nothing
+    /// else is one number: columns of numbers look like that.
+    groups: &'a [&'a [usize]],
+}
+
+/// The first number in the run of digits and separators around `at`: it starts and ends between digits and others,
+/// its separators are of one kind, its groups have two digits at least (save the NIR's first). Zeros may pad it.
+fn in_run(value: &[u8], at: usize, number: &Number<'_>) -> Option<Range<usize>> {
     let mut start = at;
     while let Some(&byte) = value.get(start) {
         if !byte.is_ascii_digit() {
             start += separator(value, start)?;
             continue;
         }
+        let run = value[start..].iter().take_while(|b| b.is_ascii_digit()).count();
         let fresh = start == 0 || !value[start - 1].is_ascii_digit();
-        if fresh
-            && !is_fraction(value, start)
-            && let Some(end) = number_end(value, start, &accept)
-        {
-            return Some(start..end);
+        if fresh && !is_fraction(value, start) {
+            let zeros = value[start..start + run].iter().take_while(|b| **b == b'0').count();
+            let padded =
+                (zeros > 0 && run - zeros >= SHORTEST).then(|| number_end(value, start + zeros, number));
+            if let Some(end) = number_end(value, start, number).or(padded.flatten()) {
+                return Some(start..end);
+            }
         }
-        start += value[start..].iter().take_while(|b| b.is_ascii_digit()).count();
+        start += run;
     }
     None
 }
 
-fn number_end(value: &[u8], start: usize, accept: &impl Fn(&[u8], usize) -> Option<()>) -> Option<usize> {
-    let mut digits = [0u8; 19];
+fn number_end(value: &[u8], start: usize, number: &Number<'_>) -> Option<usize> {
+    let mut digits = [0u8; LONGEST];
     let mut count = 0;
     let mut used: Option<&[u8]> = None;
+    let mut groups = [0usize; LONGEST];
     let mut group = 0;
     let mut i = start;
     let mut found = None;
@@ -120,12 +134,16 @@ fn number_end(value: &[u8], start: usize, accept: &impl Fn(&[u8], usize) -> Opti
         if let Some(digit) = digit(byte) {
             *digits.get_mut(count)? = digit;
             count += 1;
-            group += 1;
+            groups[group] += 1;
             i += 1;
+            if count == 6 && !(number.may)(&digits[..count]) {
+                return None;
+            }
             let ends = !value.get(i).is_some_and(u8::is_ascii_digit);
             if ends
-                && count >= 13
-                && accept(&digits[..count], count).is_some()
+                && count >= SHORTEST
+                && (used.is_none_or(is_usual) || number.groups.contains(&&groups[..=group]))
+                && (number.is)(&digits[..count])
                 && !is_in_hex(value, start, i, used.is_some())
             {
                 found = Some(i);
@@ -137,18 +155,23 @@ fn number_end(value: &[u8], start: usize, accept: &impl Fn(&[u8], usize) -> Opti
         }
         let Some(width) = separator(value, i) else { return found };
         let this = &value[i..i + width];
-        let first_of_nir = group == 1 && count == 1;
-        if used.is_some_and(|used| used != this) || (group < 2 && !first_of_nir) {
+        let first_of_nir = groups[group] == 1 && count == 1;
+        if used.is_some_and(|used| used != this) || (groups[group] < 2 && !first_of_nir) {
             return found;
         }
         used = Some(this);
-        group = 0;
+        group += 1;
         i += width;
         if !value.get(i).is_some_and(u8::is_ascii_digit) {
             return found;
         }
     }
     found
+}
+
+/// What people put between the groups of a number.
+fn is_usual(separator: &[u8]) -> bool {
+    matches!(separator, b" " | b"-" | b"." | [0xc2, 0xa0])
 }
 
 /// Digits after `0.` are a float.
@@ -174,7 +197,8 @@ fn is_in_hex(value: &[u8], start: usize, end: usize, grouped: bool) -> bool {
 /// The width of one separator at `at`.
 fn separator(value: &[u8], at: usize) -> Option<usize> {
     match value.get(at..)? {
-        [b' ' | b'-' | b'.', ..] => Some(1),
+        [b' ', b' ', ..] | [b'\r', b'\n', ..] => Some(2),
+        [b' ' | b'-' | b'.' | b'\t' | b'\n' | b'/' | b'_', ..] => Some(1),
         [0xc2, 0xa0, ..] => Some(2),
         _ => None,
     }
@@ -198,14 +222,18 @@ fn luhn(digits: &[u8]) -> bool {
     sum.is_multiple_of(10)
 }
 
-fn is_nir(digits: &[u8], from: usize) -> bool {
-    let Some(digits) = digits.get(from..from + 15) else { return false };
+fn is_nir(digits: &[u8]) -> bool {
+    let Some(digits) = digits.get(..15) else { return false };
     let number = |range: Range<usize>| digits[range].iter().fold(0u64, |n, d| n * 10 + u64::from(*d));
-    let month = number(3..5);
     matches!(digits[0], 1 | 2)
-        && matches!(month, 1..=12 | 20..=42 | 50..=99)
+        && is_month(digits[3] * 10 + digits[4])
         && number(5..7) > 0
         && number(13..15) == 97 - number(0..13) % 97
+}
+
+/// From 20 on for births whose month is not known.
+fn is_month(month: u8) -> bool {
+    matches!(month, 1..=12 | 20..=42 | 50..=99)
 }
 
 /// The lengths that the brand of this first digits issues; empty for no brand. Ranges as published by the
@@ -232,6 +260,14 @@ fn brand_lengths(digits: &[u8]) -> &'static [usize] {
         _ => &[],
     }
 }
+
+const SHORTEST: usize = 13;
+const LONGEST: usize = 19;
+
+const CARD_GROUPS: &[&[usize]] =
+    &[&[4, 4, 4, 4], &[4, 6, 5], &[4, 6, 4], &[4, 4, 4, 4, 3], &[4, 4, 4, 4, 2], &[4, 3, 3, 3]];
+
+const NIR_GROUPS: &[&[usize]] = &[&[1, 2, 2, 2, 3, 3, 2], &[13, 2], &[1, 2, 2, 2, 3, 5]];
 
 /// Second letters of the countries in [`IBAN_LENGTHS`], by the first: bit 1 is A.
 const IBAN_COUNTRIES: [u32; 26] = {

@@ -435,7 +435,10 @@ pub(crate) static DETECTORS: &[Detector] = &[
     }),
     custom(
         "keyed_secret",
-        StemsAnyCase(&["ord\t", "swd\t", "pwd\t", "ret\t", "ken\t", "key\t"]),
+        StemsAnyCase(&[
+            "ord\t", "swd\t", "pwd\t", "ret\t", "ken\t", "key\t", "ord\\", "swd\\", "pwd\\", "ret\\",
+            "ken\\", "key\\",
+        ]),
         cell::tab,
         Credential,
         "the table of field names",
@@ -528,10 +531,17 @@ pub(crate) static DETECTORS: &[Detector] = &[
     ),
     custom(
         "nir",
-        Stems(&[
-            "2A0", "2A1", "2A2", "2A3", "2A ", "2A-", "2A.", "2A\u{a0}", "2B0", "2B1", "2B2", "2B3", "2B ",
-            "2B-", "2B.", "2B\u{a0}",
+        StemsAnyCase(&[
+            "2a0", "2a1", "2a2", "2a3", "2a ", "2a-", "2a.", "2b0", "2b1", "2b2", "2b3", "2b ", "2b-", "2b.",
         ]),
+        number::nir_corsica,
+        Personal,
+        "INSEE, numéro d'inscription au répertoire",
+        || format!("185052A006084{:02}", 97 - 1_850_519_006_084_u64 % 97),
+    ),
+    custom(
+        "nir",
+        Stems(&["2A\u{a0}", "2B\u{a0}", "2a\u{a0}", "2b\u{a0}"]),
         number::nir_corsica,
         Personal,
         "INSEE, numéro d'inscription au répertoire",

@@ -1,4 +1,5 @@
 mod forms;
+mod near;
 
 use std::ops::Range;
 
@@ -92,7 +93,7 @@ fn is_triggered(trigger: &Trigger, value: &[u8], at: usize, done: usize) -> bool
 
 fn run_width(rest: &[u8]) -> Option<usize> {
     match rest {
-        [b'0'..=b'9' | b' ' | b'.' | b'-', ..] => Some(1),
+        [b'0'..=b'9' | b' ' | b'.' | b'-' | b'/' | b'_' | b'\t' | b'\r' | b'\n', ..] => Some(1),
         [0xc2, 0xa0, ..] => Some(2),
         _ => None,
     }
@@ -100,7 +101,7 @@ fn run_width(rest: &[u8]) -> Option<usize> {
 
 fn run_width_back(before: &[u8]) -> Option<usize> {
     match before {
-        [.., b'0'..=b'9' | b' ' | b'.' | b'-'] => Some(1),
+        [.., b'0'..=b'9' | b' ' | b'.' | b'-' | b'/' | b'_' | b'\t' | b'\r' | b'\n'] => Some(1),
         [.., 0xc2, 0xa0] => Some(2),
         _ => None,
     }
@@ -328,6 +329,15 @@ fn personal_numbers_are_found_with_any_separator_and_beside_others() {
         (card(" "), "<card>"),
         (card("-"), "<card>"),
         (card("\u{a0}"), "<card>"),
+        (card("\t"), "<card>"),
+        (card("\n"), "<card>"),
+        (card("\r\n"), "<card>"),
+        (card("/"), "<card>"),
+        (card("_"), "<card>"),
+        (card("  "), "<card>"),
+        (format!("000{}", card("")), "<card>"),
+        (["41", "11", "11", "11", "11", "11", "11", "11"].join("\n"), "41\n11\n11\n11\n11\n11\n11\n11"),
+        (["1", "85", "05", "2a", "006", "084", "35"].concat(), "<nir>"),
         (format!("{} {}", card(" "), card(" ")), "<card> <card>"),
         (format!("2026-03-01 {} x", card("")), "2026-03-01 <card> x"),
         (format!("{}.0", card("")), "<card>.0"),

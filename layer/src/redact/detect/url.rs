@@ -33,7 +33,7 @@ pub(super) fn userinfo(_: &KeyRules, value: &[u8], at: usize) -> Option<Range<us
     }
     // Cut before its `@`: no port has letters.
     let is_cut = start + window.len() == value.len() && authority == window.len();
-    is_cut.then(|| start..value.len())
+    is_cut.then_some(start..value.len())
 }
 
 /// What may belong to the address that starts at `start`. A second address within it is looked at, a third is not:

@@ -67,9 +67,10 @@ const BEHIND: usize = 32;
 
 /// The uppermost bit, which a vector gives up most easily.
 const DIGIT: u8 = 128;
-/// What may stand between the digits of a card number: space, dash, dot.
+/// What may stand between the digits of a card number: space, dash, dot, slash, tabulator, line break; a few other
+/// bytes share their nibbles, which costs a look and no more.
 const GAP: u8 = 2;
-/// No-break space is C2 A0 in UTF-8; a few other bytes share its nibbles, which costs a look and no more.
+/// No-break space, which is C2 A0 in UTF-8, and the underscore; a few others too.
 const WIDE_GAP: u8 = 4;
 /// `:` and `=`.
 const SIGN: u8 = 8;
@@ -90,8 +91,8 @@ impl Tables {
         };
         let classes: [(u8, &[u8], &[u8]); 8] = [
             (DIGIT, &[3], &[0, 1, 2, 3, 4, 5, 6, 7, 8, 9]),
-            (GAP, &[2], &[0x0, 0xd, 0xe]),
-            (WIDE_GAP, &[0xc, 0xa], &[0x2, 0x0]),
+            (GAP, &[2, 0], &[0x0, 0x9, 0xa, 0xd, 0xe, 0xf]),
+            (WIDE_GAP, &[0xc, 0xa, 5], &[0x2, 0x0, 0xf]),
             (SIGN, &[3], &[0xa, 0xd]),
             (SIGN_AT, &[4], &[0]),
             (SIGN_CODE, &[2], &[0x5, 0x6, 0xc]),
@@ -212,13 +213,30 @@ pub(super) fn unpack(candidate: u32) -> (usize, u32) {
     ((candidate & POSITION) as usize, candidate & !POSITION)
 }
 
-/// The whole run around `at`, from its first digit on.
-pub(super) fn digit_run(text: &[u8], at: usize) -> Range<usize> {
-    let in_run = |byte: &u8| byte.is_ascii_digit() || matches!(byte, b' ' | b'-' | b'.' | 0xc2 | 0xa0);
-    let start = text[..at].iter().rposition(|b| !in_run(b)).map_or(0, |p| p + 1);
-    let end = text[at..].iter().position(|b| !in_run(b)).map_or(text.len(), |p| at + p);
-    let skip = text[start..end].iter().position(u8::is_ascii_digit).unwrap_or(end - start);
-    start + skip..end
+/// The whole stretch around `at` that the filter takes for one run.
+pub(super) fn digit_stretch(text: &[u8], at: usize) -> Range<usize> {
+    // What the tables of both nibbles let through, and that is more than what is meant.
+    let passes = |byte: &u8| {
+        let (high, low) = (byte >> 4, byte & 15);
+        (high == 3 && low < 10)
+            || (matches!(high, 0 | 2) && matches!(low, 0x0 | 0x9 | 0xa | 0xd | 0xe | 0xf))
+            || (matches!(high, 0x5 | 0xa | 0xc) && matches!(low, 0x0 | 0x2 | 0xf))
+    };
+    let start = text[..at].iter().rposition(|b| !passes(b)).map_or(0, |p| p + 1);
+    let end = text[at..].iter().position(|b| !passes(b)).map_or(text.len(), |p| at + p);
+    start..end
+}
+
+/// The first run of digits and what may really stand between them in `stretch`, from its first digit on.
+pub(super) fn digit_run(text: &[u8], stretch: Range<usize>) -> Range<usize> {
+    let in_run = |byte: &u8| {
+        byte.is_ascii_digit()
+            || matches!(byte, b' ' | b'-' | b'.' | b'/' | b'_' | b'\t' | b'\r' | b'\n' | 0xc2 | 0xa0)
+    };
+    let rest = &text[stretch.clone()];
+    let start = rest.iter().position(u8::is_ascii_digit).map_or(stretch.end, |skip| stretch.start + skip);
+    let len = text[start..stretch.end].iter().position(|b| !in_run(b)).unwrap_or(stretch.end - start);
+    start..start + len
 }
 
 pub(super) fn count_digits(bytes: &[u8]) -> usize {

@@ -112,9 +112,14 @@ impl Scanner {
                 done.list = list::look(text, at, done.list, runs);
             }
             if kinds & DIGITS != 0 && at >= done.digits {
-                let run = filter::digit_run(text, at);
-                done.digits = run.end;
-                if filter::count_digits(&text[run.clone()]) >= filter::RUN {
+                let mut stretch = filter::digit_stretch(text, at);
+                done.digits = stretch.end;
+                while !stretch.is_empty() {
+                    let run = filter::digit_run(text, stretch.clone());
+                    stretch.start = run.end.max(stretch.start + 1);
+                    if filter::count_digits(&text[run.clone()]) < filter::RUN {
+                        continue;
+                    }
                     // A run may hold several numbers: behind one that was found, what is left is looked at again.
                     for detector in &self.digits {
                         let mut from = run.start;

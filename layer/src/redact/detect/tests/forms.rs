@@ -6,7 +6,7 @@ use super::*;
 use crate::redact::scan::Scanner;
 
 /// As the engine does it.
-fn redacted(text: &str) -> String {
+pub(super) fn redacted(text: &str) -> String {
     static USUAL: LazyLock<(Scanner, KeyRules)> =
         LazyLock::new(|| (Scanner::new(&RedactPolicy::default()), rules()));
     USUAL.0.masked(&USUAL.1, text, &mut Vec::new())
@@ -176,4 +176,30 @@ fn nothing_of_a_secret_beside_its_name_is_seen() {
         }
     }
     assert!(failed.is_empty(), "{} are seen, as in {:#?}", failed.len(), failed);
+}
+
+#[test]
+fn every_example_is_hidden_in_json_within_json() {
+    let escape = |text: &str| {
+        text.replace('\\', "\\\\").replace('"', "\\\"").replace('\n', "\\n").replace('\t', "\\t")
+    };
+    let mut failed = Vec::new();
+    for (row, detector) in DETECTORS.iter().enumerate() {
+        let example = (detector.example)();
+        let mut text = example.clone();
+        for level in 1..=3 {
+            text = format!("{{\"note\":\"{}\"}}", escape(&text));
+            let mut secret = example
+                .split(|c: char| !c.is_ascii_alphanumeric())
+                .max_by_key(|word| word.len())
+                .unwrap_or("");
+            if secret == "DB_PASSWORD" {
+                secret = &example;
+            }
+            if redacted(&text).contains(secret) {
+                failed.push(format!("{} (row {row}), level {level}", detector.name));
+            }
+        }
+    }
+    assert!(failed.is_empty(), "{failed:#?}");
 }
