@@ -68,6 +68,25 @@ pub fn detect(text: &str) -> Vec<Detection> {
     DEFAULT.detect(text)
 }
 
+/// Looks at one value after another in memory that it keeps, as a thread of a service does: for measurements.
+#[derive(Debug, Default)]
+pub struct Examiner {
+    values: Values,
+    found: Found,
+}
+
+impl Examiner {
+    /// How many parts of the text would not be written; `None` if it would be replaced as a whole, because it is too long
+    /// or made to be slow.
+    pub fn examine(&mut self, text: &str) -> Option<usize> {
+        self.values.clear();
+        self.values.text(0, text);
+        DEFAULT.scan(&mut self.values, &mut self.found);
+        let replaced = self.values.entries.iter().any(|entry| matches!(entry.kind, Kind::Marker(_)));
+        (!replaced).then_some(self.found.hits.len())
+    }
+}
+
 /// Why a field of this name is masked whatever it holds: the marker's word, or `None` if it is not.
 pub fn key_label(name: &str) -> Option<&'static str> {
     DEFAULT.key_label(name)
