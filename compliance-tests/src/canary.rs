@@ -62,6 +62,27 @@ impl Canary {
         Canary { detector: name, text: text.to_owned(), needle: last.unwrap_or(text).to_owned() }
     }
 
+    /// The same with capitals and digits.
+    pub fn mixed(seed: &mut Seed) -> Canary {
+        let text = seed.text(b"bcdfghjkmnpqrstvwxzBCDFGHJKLMNPQRSTVWXZ23456789", 16);
+        Canary { detector: "key", needle: text.clone(), text }
+    }
+
+    /// The same with signs, save those that end a value somewhere: quotes, brackets, blanks, separators.
+    pub fn signs(seed: &mut Seed) -> Canary {
+        let letters = b"bcdfghjkmnpqrstvwxz";
+        let mut signs = |len| seed.text(b"bcdfghjkmnpqrstvwxzBCDFGHJKLM2345678!$*+-_.~", len);
+        let text = format!("{}{}", signs(15), char::from(letters[0]));
+        Canary { detector: "key", needle: text.clone(), text }
+    }
+
+    /// One of digits alone, which nothing but the name beside it gives away: no card, and no other number with a form.
+    pub fn digits(seed: &mut Seed) -> Canary {
+        // Nothing begins with 00, and as a number it loses no digit.
+        let text = format!("9{}", seed.digits(17));
+        Canary { detector: "key", needle: text.clone(), text }
+    }
+
     /// The detector it is made for; `key` for one that only a field's name gives away.
     pub fn detector(&self) -> &'static str {
         self.detector

@@ -1,19 +1,16 @@
 //! Plants canaries in every way a service might log them, and looks for them in everything that comes out.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::fmt;
 
 use dihya::Policy;
-use dihya::inspect;
 
-use crate::canary::Canary;
 use crate::classes::{CLASSES, State};
+use crate::grid::{self, Case, Cell};
 use crate::seed::Seed;
-use crate::shapes::{COVERED, LATER, Needs, Shape};
-use crate::world::{Captured, World};
 
-/// Checks that under this policy no secret comes out: every detector in every covered way, from `DIHYA_CASES` seeds each
-/// (8 if it is not set).
+/// Checks that under this policy no secret comes out: every cell of the [`grid`] that is covered, and then `DIHYA_CASES`
+/// seeds (8 if it is not set) with a random shape for each class and detector.
 ///
 /// # Errors
 /// If one does. The error names detector, way and seed, and never shows the secret.
@@ -21,6 +18,7 @@ pub fn check(policy: Policy) -> Result<Checked, Leaked> {
     let cases = cases(8);
     let mut checked = Checked { classes: 0, planted: 0 };
     for class in CLASSES.iter().filter(|class| class.state == State::Covered) {
+        checked.planted += check_every_shape(&policy, class.number, 0)?;
         for seed in 0..cases {
             checked.planted += check_class(&policy, class.number, u64::from(seed))?;
         }
@@ -35,37 +33,42 @@ pub fn check(policy: Policy) -> Result<Checked, Leaked> {
 /// As [`check`].
 pub fn check_class(policy: &Policy, class: u8, seed: u64) -> Result<usize, Leaked> {
     let mut random = Seed::new(seed.wrapping_mul(64) + u64::from(class));
-    let shapes: Vec<&Shape> = COVERED.iter().filter(|shape| shape.class == class).collect();
-    if shapes.is_empty() {
-        return Ok(0);
+    let cells = of_class(class, |state| state == State::Covered);
+    let mut cases = Vec::new();
+    for secret in 0..grid::secrets() {
+        let fitting: Vec<Cell> = cells.iter().copied().filter(|cell| cell.secret() == secret).collect();
+        if !fitting.is_empty() {
+            cases.push(Case { cell: *random.pick(&fitting), seed: random.bits() });
+        }
     }
-    let shape = random.pick(&shapes);
-    plant(policy.clone(), shape, seed, &mut random).map(|(planted, _)| planted)
+    plant(policy, &cases)
 }
 
-/// Every shape of the class with each detector, from one seed.
+/// Every covered shape of the class with each detector, from one seed.
 ///
 /// # Errors
 /// As [`check`].
 pub fn check_every_shape(policy: &Policy, class: u8, seed: u64) -> Result<usize, Leaked> {
-    let mut planted = 0;
-    for shape in COVERED.iter().filter(|shape| shape.class == class) {
-        planted += plant(policy.clone(), shape, seed, &mut Seed::new(seed))?.0;
-    }
-    Ok(planted)
+    check_cells(policy, &of_class(class, |state| state == State::Covered), seed)
 }
 
-/// The shapes of the classes that are not covered, under a policy that should stop them all the same: one with strict
+/// The shapes of the class that are not covered, under a policy that should stop them all the same: one with strict
 /// channels.
 ///
 /// # Errors
 /// As [`check`].
 pub fn check_uncovered(policy: &Policy, class: u8, seed: u64) -> Result<usize, Leaked> {
-    let mut planted = 0;
-    for shape in LATER.iter().filter(|shape| shape.class == class) {
-        planted += plant(policy.clone(), shape, seed, &mut Seed::new(seed))?.0;
-    }
-    Ok(planted)
+    check_cells(policy, &of_class(class, |state| state != State::Covered), seed)
+}
+
+/// These cells, from one seed.
+///
+/// # Errors
+/// As [`check`].
+pub fn check_cells(policy: &Policy, cells: &[Cell], seed: u64) -> Result<usize, Leaked> {
+    let mut random = Seed::new(seed);
+    let cases: Vec<Case> = cells.iter().map(|cell| Case { cell: *cell, seed: random.bits() }).collect();
+    plant(policy, &cases)
 }
 
 /// How many seeds to try: `DIHYA_CASES`, or a default.
@@ -86,28 +89,54 @@ pub struct Checked {
 /// Secrets came out. Neither `Display` nor `Debug` show them.
 #[derive(Clone)]
 pub struct Leaked {
-    class: u8,
-    shape: &'static str,
-    seed: u64,
-    found: Vec<String>,
+    /// At least one.
+    found: Vec<Found>,
+}
+
+/// One that came out.
+#[derive(Clone)]
+pub(crate) struct Found {
+    pub(crate) case: Case,
+    pub(crate) how: BTreeSet<String>,
 }
 
 impl Leaked {
-    /// The number of the class, see [`CLASSES`].
+    /// The number of the first class, see [`CLASSES`].
     pub fn class(&self) -> u8 {
-        self.class
+        self.cases().next().map_or(0, |case| case.cell.class())
+    }
+
+    /// What came out: [`grid::plant`] with one of these alone shows whether it does so by itself.
+    pub fn cases(&self) -> impl Iterator<Item = Case> {
+        self.found.iter().map(|found| found.case)
+    }
+
+    pub(crate) fn unless_empty(found: Vec<Found>) -> Result<(), Leaked> {
+        if found.is_empty() { Ok(()) } else { Err(Leaked { found }) }
+    }
+
+    fn join(self, more: Leaked) -> Leaked {
+        Leaked { found: self.found.into_iter().chain(more.found).collect() }
     }
 }
 
 impl fmt::Display for Leaked {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let name = CLASSES.iter().find(|class| class.number == self.class).map_or("", |class| class.name);
-        write!(
-            f,
-            "a secret came out: class {} ({name}), logged as `{}`, seed {}",
-            self.class, self.shape, self.seed
-        )?;
-        self.found.iter().take(SHOWN).try_for_each(|found| write!(f, "\n  {found}"))?;
+        // Without a colon before a name: beside a word like `key` the layer's own panic hook would hide what follows.
+        write!(f, "{} secrets came out", self.found.len())?;
+        for Found { case, how } in self.found.iter().take(SHOWN) {
+            let Case { cell, seed } = case;
+            let class =
+                CLASSES.iter().find(|class| class.number == cell.class()).map_or("", |class| class.name);
+            write!(
+                f,
+                "\n  {} as {}; class {} ({class}), logged as `{}`, seed {seed}",
+                cell.detector(),
+                how.iter().take(3).cloned().collect::<Vec<_>>().join(", "),
+                cell.class(),
+                cell.code()
+            )?;
+        }
         match self.found.len().checked_sub(SHOWN) {
             None | Some(0) => Ok(()),
             Some(more) => write!(f, "\n  and {more} more"),
@@ -124,49 +153,25 @@ impl fmt::Debug for Leaked {
 
 impl std::error::Error for Leaked {}
 
-/// Runs a world in which each fitting canary is logged in this shape.
-fn plant(policy: Policy, shape: &Shape, seed: u64, random: &mut Seed) -> Result<(usize, Captured), Leaked> {
-    let canaries = canaries(shape, random);
-    let captured = World::new(policy).seed(seed).run(|scene| {
-        for canary in &canaries {
-            (shape.emit)(scene, canary.text(), random);
-        }
-        tracing::error!(safe = SAFE, "{SAFE}");
-    });
-    captured.assert_shows(SAFE);
-    let leaks = captured.leaks(&canaries);
-    if leaks.is_empty() {
-        return Ok((canaries.len(), captured));
-    }
-    // One line per detector: where and how its canaries came out.
-    let mut by_detector: BTreeMap<&str, BTreeSet<String>> = BTreeMap::new();
-    for leak in &leaks {
-        let detector = canaries.get(leak.canary).map_or("?", Canary::detector);
-        let how = format!("{} ({}) in {}", leak.form, leak.view, leak.output);
-        by_detector.entry(detector).or_default().insert(how);
-    }
-    // Without a colon: beside a word like `key` the layer's own panic hook would hide what follows.
-    let line = |(detector, how): (&str, BTreeSet<String>)| {
-        format!("{detector} as {}", how.into_iter().collect::<Vec<_>>().join(", "))
-    };
-    let found = by_detector.into_iter().map(line).collect();
-    Err(Leaked { class: shape.class, shape: shape.code, seed, found })
+fn of_class(class: u8, wanted: impl Fn(State) -> bool) -> Vec<Cell> {
+    grid::cells(wanted).into_iter().filter(|cell| cell.class() == class).collect()
 }
 
-fn canaries(shape: &Shape, random: &mut Seed) -> Vec<Canary> {
-    match shape.needs {
-        Needs::Key => (0..24).map(|_| Canary::plain(random)).collect(),
-        Needs::Form => inspect::detectors().map(|detector| Canary::of(&detector, random)).collect(),
-        Needs::Only(names) => {
-            let fitting: Vec<_> =
-                inspect::detectors().filter(|detector| names.contains(&detector.name)).collect();
-            (0..24).map(|i| Canary::of(&fitting[i % fitting.len()], random)).collect()
+/// In worlds of a size that leaves no queue full, and tells of every leak in all of them.
+fn plant(policy: &Policy, cases: &[Case]) -> Result<usize, Leaked> {
+    let mut leaked: Option<Leaked> = None;
+    for batch in cases.chunks(BATCH) {
+        if let Err(found) = grid::plant(policy, batch) {
+            leaked = Some(match leaked {
+                Some(before) => before.join(found),
+                None => found,
+            });
         }
     }
+    leaked.map_or(Ok(cases.len()), Err)
 }
 
-/// An ordinary sentence that no rule may touch.
-const SAFE: &str = "served the list of rooms";
+const BATCH: usize = 250;
 
 /// Lines of a failure message.
 const SHOWN: usize = 12;

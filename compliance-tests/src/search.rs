@@ -1,8 +1,13 @@
 //! Looking for canaries in what came out: as they were planted, and in every form in which a reader could undo it.
 
-use std::collections::{BTreeSet, HashMap};
+mod views;
+
+use std::collections::BTreeSet;
 
 use crate::canary::Canary;
+
+pub(crate) use views::LOOK_ALIKES;
+pub use views::base64;
 
 /// Where a canary came out. Says nothing of what it is.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -12,30 +17,43 @@ pub struct Leak {
     pub canary: usize,
     /// How it was written.
     pub form: &'static str,
-    /// How the output had to be read.
+    /// How the output had to be read: the steps that undo its encoding, outermost first.
     pub view: &'static str,
     /// Which output.
     pub output: String,
 }
 
 /// Canaries to look for. Twelve bytes in a row count as found: half a secret is a leak.
-#[derive(Default)]
+#[derive(Debug, Default)]
 pub struct Search {
-    windows: HashMap<[u8; 8], Vec<Window>>,
-    /// One bit per hash of a window's first four bytes: nearly every position is passed over by it.
+    /// By their first eight bytes.
+    windows: Vec<Window>,
+    /// The texts that the windows are of, one after the other.
+    texts: Vec<u8>,
+    /// One bit per hash of a window's first eight bytes: nearly every position is passed over by it.
     first: Vec<u64>,
 }
 
+#[derive(Clone, Copy)]
 struct Window {
-    canary: usize,
+    start: u64,
+    canary: u32,
     form: &'static str,
-    bytes: Vec<u8>,
+    from: u32,
+    len: u32,
+}
+
+/// Not its bytes.
+impl std::fmt::Debug for Window {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{} bytes of {} as {}", self.len, self.canary, self.form)
+    }
 }
 
 impl Search {
     /// Looks for these.
     pub fn new<'a>(canaries: impl IntoIterator<Item = &'a Canary>) -> Search {
-        let mut search = Search { windows: HashMap::new(), first: vec![0; BITS / 64] };
+        let mut search = Search { first: vec![0; BITS / 64], ..Search::default() };
         for (index, canary) in canaries.into_iter().enumerate() {
             let plain = canary.needle().as_bytes();
             let folded: Vec<u8> = plain.iter().copied().filter(u8::is_ascii_alphanumeric).collect();
@@ -43,12 +61,19 @@ impl Search {
             if folded != plain {
                 search.add(index, "plain", &folded, 1);
             }
+            let lower = plain.to_ascii_lowercase();
+            if lower != plain && plain == plain.to_ascii_uppercase() {
+                search.add(index, "lower case", &lower, 1);
+            }
             let reversed: Vec<u8> = plain.iter().rev().copied().collect();
             search.add(index, "reversed", &reversed, 4);
-            for url in [false, true] {
-                for before in 0..3 {
-                    let text = base64_inside(plain, before, url);
-                    search.add(index, if url { "base64url" } else { "base64" }, text.as_bytes(), 4);
+            // What is encoded as a whole the views decode; these see pieces of it too.
+            for before in 0..3 {
+                let text = base64_inside(plain, before, false);
+                search.add(index, "base64", text.as_bytes(), 4);
+                let url = base64_inside(plain, before, true);
+                if url != text {
+                    search.add(index, "base64url", url.as_bytes(), 4);
                 }
             }
             let hex: String = plain.iter().map(|byte| format!("{byte:02x}")).collect();
@@ -57,6 +82,7 @@ impl Search {
             let list: Vec<String> = plain.iter().map(u8::to_string).collect();
             search.add(index, "list of bytes", list.join(", ").as_bytes(), 4);
         }
+        search.windows.sort_unstable_by_key(|window| window.start);
         search
     }
 
@@ -64,12 +90,12 @@ impl Search {
     pub fn leaks<'a>(&self, outputs: impl IntoIterator<Item = (&'a str, &'a [u8])>) -> Vec<Leak> {
         let mut leaks = BTreeSet::new();
         for (output, bytes) in outputs {
-            for (view, bytes) in views(bytes) {
-                self.look(&bytes, |window| {
-                    let output = output.to_owned();
-                    leaks.insert(Leak { canary: window.canary, form: window.form, view, output });
+            views::each(bytes, |view, bytes| {
+                self.look(bytes, |window| {
+                    let (canary, output) = (window.canary as usize, output.to_owned());
+                    leaks.insert(Leak { canary, form: window.form, view, output });
                 });
-            }
+            });
         }
         leaks.into_iter().collect()
     }
@@ -86,25 +112,28 @@ impl Search {
         if len < 8 {
             return;
         }
-        for bytes in text.windows(len).step_by(step) {
-            let mut start = [0; 8];
-            start.copy_from_slice(&bytes[..8]);
-            let bit = hash(&start);
+        let at = self.texts.len();
+        self.texts.extend_from_slice(text);
+        for from in (0..=text.len() - len).step_by(step) {
+            let start = first_eight(&text[from..]);
+            let bit = hash(start);
             self.first[bit / 64] |= 1 << (bit % 64);
-            self.windows.entry(start).or_default().push(Window { canary, form, bytes: bytes.to_vec() });
+            let (canary, from) = (canary as u32, (at + from) as u32);
+            self.windows.push(Window { start, canary, form, from, len: len as u32 });
         }
     }
 
     fn look(&self, text: &[u8], mut found: impl FnMut(&Window)) {
         for at in 0..text.len().saturating_sub(7) {
-            let bit = hash(&text[at..]);
+            let start = first_eight(&text[at..]);
+            let bit = hash(start);
             if self.first[bit / 64] >> (bit % 64) & 1 == 0 {
                 continue;
             }
-            let mut start = [0; 8];
-            start.copy_from_slice(&text[at..at + 8]);
-            for window in self.windows.get(&start).into_iter().flatten() {
-                if text[at..].starts_with(&window.bytes) {
+            let from = self.windows.partition_point(|window| window.start < start);
+            for window in self.windows[from..].iter().take_while(|window| window.start == start) {
+                let wanted = &self.texts[window.from as usize..][..window.len as usize];
+                if text[at..].starts_with(wanted) {
                     found(window);
                 }
             }
@@ -112,95 +141,16 @@ impl Search {
     }
 }
 
-const BITS: usize = 1 << 20;
+const BITS: usize = 1 << 21;
 
-fn hash(bytes: &[u8]) -> usize {
-    let first = u32::from_le_bytes([bytes[0], bytes[1], bytes[2], bytes[3]]);
-    (first.wrapping_mul(0x9e37_79b1) >> 12) as usize
+fn first_eight(bytes: &[u8]) -> u64 {
+    let mut start = [0; 8];
+    start.copy_from_slice(&bytes[..8]);
+    u64::from_le_bytes(start)
 }
 
-/// An output as it is, and with what its writer may have done to it undone.
-fn views(bytes: &[u8]) -> Vec<(&'static str, Vec<u8>)> {
-    let unescaped = unescape(bytes);
-    let folded = fold(&unescaped);
-    let mut views = vec![("raw", bytes.to_vec()), ("unescaped", unescaped)];
-    if bytes.contains(&b'%') {
-        views.push(("percent-decoded", percent_decode(&percent_decode(bytes))));
-    }
-    views.push(("without separators", folded));
-    views
-}
-
-/// Backslash escapes undone, twice: JSON within JSON.
-fn unescape(bytes: &[u8]) -> Vec<u8> {
-    unescape_once(&unescape_once(bytes))
-}
-
-fn unescape_once(bytes: &[u8]) -> Vec<u8> {
-    let mut out = Vec::with_capacity(bytes.len());
-    let mut at = 0;
-    while at < bytes.len() {
-        if bytes[at] != b'\\' || at + 1 == bytes.len() {
-            out.push(bytes[at]);
-            at += 1;
-            continue;
-        }
-        let hex = |from: usize, len: usize| {
-            let digits = std::str::from_utf8(bytes.get(from..from + len)?).ok()?;
-            u32::from_str_radix(digits, 16).ok()
-        };
-        let (unit, width) = match bytes[at + 1] {
-            b'u' => (hex(at + 2, 4), 6),
-            b'x' => (hex(at + 2, 2), 4),
-            b'n' => (Some(u32::from(b'\n')), 2),
-            b'r' => (Some(u32::from(b'\r')), 2),
-            b't' => (Some(u32::from(b'\t')), 2),
-            other => (Some(u32::from(other)), 2),
-        };
-        match unit {
-            Some(unit) => {
-                // Half of a surrogate pair is no character, and no part of a canary either.
-                let character = char::from_u32(unit).unwrap_or('\u{fffd}');
-                out.extend_from_slice(character.encode_utf8(&mut [0; 4]).as_bytes());
-                at += width;
-            }
-            None => {
-                out.push(bytes[at]);
-                at += 1;
-            }
-        }
-    }
-    out
-}
-
-fn percent_decode(bytes: &[u8]) -> Vec<u8> {
-    let mut out = Vec::with_capacity(bytes.len());
-    let mut at = 0;
-    while at < bytes.len() {
-        let digits = bytes.get(at + 1..at + 3).and_then(|digits| std::str::from_utf8(digits).ok());
-        match digits.and_then(|digits| u8::from_str_radix(digits, 16).ok()) {
-            Some(byte) if bytes[at] == b'%' => {
-                out.push(byte);
-                at += 3;
-            }
-            _ => {
-                out.push(bytes[at]);
-                at += 1;
-            }
-        }
-    }
-    out
-}
-
-/// ASCII letters and digits alone, full-width ones among them: what was split by spaces, dashes, zero-width or control
-/// characters stands together again.
-fn fold(bytes: &[u8]) -> Vec<u8> {
-    let text = String::from_utf8_lossy(bytes);
-    let narrow = text.chars().map(|c| match c {
-        '\u{ff01}'..='\u{ff5e}' => char::from_u32(c as u32 - 0xfee0).unwrap_or(c),
-        c => c,
-    });
-    narrow.filter(char::is_ascii_alphanumeric).map(|c| c as u8).collect()
+fn hash(start: u64) -> usize {
+    (start.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 43) as usize
 }
 
 /// The base64 characters that a text alone decides, with so many bytes before it.
@@ -211,26 +161,6 @@ fn base64_inside(text: &[u8], before: usize, url: bool) -> String {
     let from = (before * 8).div_ceil(6);
     let to = bytes.len() * 8 / 6;
     whole[from..to].to_owned()
-}
-
-/// RFC 4648, padded, with the alphabet for URLs and file names or the usual one.
-pub fn base64(bytes: &[u8], url: bool) -> String {
-    let last: &[u8; 2] = if url { b"-_" } else { b"+/" };
-    let character = |index: u32| match index as u8 & 63 {
-        i @ 0..26 => char::from(b'A' + i),
-        i @ 26..52 => char::from(b'a' + i - 26),
-        i @ 52..62 => char::from(b'0' + i - 52),
-        i => char::from(last[usize::from(i - 62)]),
-    };
-    let mut out = String::new();
-    for chunk in bytes.chunks(3) {
-        let byte = |i: usize| u32::from(chunk.get(i).copied().unwrap_or_default());
-        let group = byte(0) << 16 | byte(1) << 8 | byte(2);
-        for i in 0..4 {
-            out.push(if i <= chunk.len() { character(group >> (18 - 6 * i)) } else { '=' });
-        }
-    }
-    out
 }
 
 #[cfg(test)]

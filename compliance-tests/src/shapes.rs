@@ -1,22 +1,46 @@
 //! How code logs a secret: for each class the ways in which real services did it.
 
-mod covered;
+mod carry;
+mod debug;
+mod encode;
+mod encoded;
+mod fields;
+mod hostile;
 mod later;
-mod values;
+mod limits;
+mod numbers;
+mod text;
+mod urls;
+pub(crate) mod values;
+mod words;
 
+use std::borrow::Cow;
+use std::sync::LazyLock;
+
+use crate::classes::State;
 use crate::seed::Seed;
 use crate::world::Scene;
 
-pub(crate) use covered::COVERED;
-pub(crate) use later::LATER;
+use carry::{carry, json, log_record};
+use words::{IN_TEXT, NAMES, STRONG};
 
 /// One way to log a secret.
 pub(crate) struct Shape {
     pub(crate) class: u8,
-    /// The code, with `…` for the secret: what a failure message shows.
-    pub(crate) code: &'static str,
+    /// The code, with `…` for the secret: what a failure message shows. No two are the same.
+    pub(crate) code: Cow<'static, str>,
     pub(crate) needs: Needs,
-    pub(crate) emit: fn(&Scene, &str, &mut Seed),
+    pub(crate) state: State,
+    emit: Box<Emit>,
+}
+
+type Emit = dyn Fn(&Scene, &str, &mut Seed) + Send + Sync;
+
+impl Shape {
+    /// Logs it. The same seed logs the same.
+    pub(crate) fn emit(&self, scene: &Scene, secret: &str, seed: &mut Seed) {
+        (self.emit)(scene, secret, seed);
+    }
 }
 
 /// Which secrets a shape can carry.
@@ -24,24 +48,64 @@ pub(crate) struct Shape {
 pub(crate) enum Needs {
     /// One that a detector knows by its form.
     Form,
-    /// One that only the name beside it gives away.
+    /// Any: the name beside it gives it away. Those with a form are carried too.
     Key,
+    /// Any that is digits alone, beside a name.
+    DigitsByKey,
     /// Those of some detectors.
     Only(&'static [&'static str]),
 }
 
-const fn shape(class: u8, code: &'static str, needs: Needs, emit: fn(&Scene, &str, &mut Seed)) -> Shape {
-    Shape { class, code, needs, emit }
+/// All of them, by class.
+pub(crate) fn all() -> &'static [Shape] {
+    static ALL: LazyLock<Vec<Shape>> = LazyLock::new(|| {
+        let subjects = [
+            fields::shapes(),
+            text::shapes(),
+            urls::shapes(),
+            debug::shapes(),
+            encoded::shapes(),
+            limits::shapes(),
+            numbers::shapes(),
+            hostile::shapes(),
+        ];
+        let mut all: Vec<Shape> = subjects.into_iter().flatten().collect();
+        all.sort_by_key(|shape| shape.class);
+        all
+    });
+    &ALL
 }
 
-/// Text for the inside of a JSON string.
-fn json(text: &str) -> String {
-    let escape = |c: char| match c {
-        '"' => "\\\"".to_owned(),
-        '\\' => "\\\\".to_owned(),
-        '\n' => "\\n".to_owned(),
-        '\r' => "\\r".to_owned(),
-        c => c.to_string(),
-    };
-    text.chars().map(escape).collect()
+fn shape(
+    class: u8,
+    code: impl Into<Cow<'static, str>>,
+    needs: Needs,
+    emit: impl Fn(&Scene, &str, &mut Seed) + Send + Sync + 'static,
+) -> Shape {
+    let code = code.into();
+    let state = later::state(class, &code);
+    Shape { class, code, needs, state, emit: Box::new(emit) }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashSet;
+
+    use super::*;
+
+    #[test]
+    fn no_two_shapes_of_a_class_have_the_same_code() {
+        let mut seen = HashSet::new();
+        for shape in all() {
+            assert!(seen.insert((shape.class, &shape.code)), "class {}: {}", shape.class, shape.code);
+        }
+    }
+
+    #[test]
+    fn every_known_leak_is_a_shape() {
+        for (class, code, why) in later::KNOWN {
+            assert!(!why.is_empty());
+            assert!(all().iter().any(|s| s.class == *class && s.code == *code), "class {class}: {code}");
+        }
+    }
 }

@@ -11,6 +11,7 @@ use tracing_subscriber::fmt::MakeWriter;
 use tracing_subscriber::layer::SubscriberExt;
 
 use crate::canary::Canary;
+use crate::raw::Raw;
 use crate::search::{Leak, Search};
 use crate::seed::Seed;
 
@@ -23,12 +24,13 @@ pub struct World {
     policy: Policy,
     seed: u64,
     start: i64,
+    control: bool,
 }
 
 impl World {
     /// A world for a policy; its root is on a disk in memory, wherever the policy has it.
     pub fn new(policy: Policy) -> World {
-        World { policy: policy.root("/logs"), seed: 1, start: START }
+        World { policy: policy.root("/logs"), seed: 1, start: START, control: false }
     }
 
     /// What ids are made from.
@@ -42,6 +44,13 @@ impl World {
     #[must_use]
     pub fn at(mut self, unix_micros: i64) -> World {
         self.start = unix_micros;
+        self
+    }
+
+    /// Keeps beside the outputs what a layer without redaction would have shown: [`Captured::unredacted`].
+    #[must_use]
+    pub fn with_control(mut self) -> World {
+        self.control = true;
         self
     }
 
@@ -63,9 +72,15 @@ impl World {
             .mirror(mirror.clone())
             .open()
             .unwrap_or_else(|e| panic!("the layer does not open: {e}"));
-        let scene = Scene { handle: guard.handle(), clock: clock.clone(), said: Capture::default() };
+        let raw = Raw::default();
+        let scene = Scene {
+            handle: guard.handle(),
+            clock: clock.clone(),
+            said: Capture::default(),
+            raw: raw.clone(),
+        };
         let [before, after] = words(self.seed);
-        let subscriber = tracing_subscriber::registry().with(layer);
+        let subscriber = tracing_subscriber::registry().with(layer).with(self.control.then_some(raw.clone()));
         tracing::subscriber::with_default(subscriber, || {
             tracing::error!(target: "dihya_compliance", "control {before}");
             act(&scene);
@@ -88,9 +103,8 @@ impl World {
         let mut paths = String::new();
         for (path, bytes) in disk.files() {
             paths.push_str(&format!("{}\n", path.display()));
-            // What is no record is the layer's own: the lock with its process id, the reserve of random bytes.
-            let is_shard = path.extension().is_some_and(|end| end == "jsonl");
-            if is_shard {
+            // Whatever is on the disk is an output: shards, quarantine, and what later versions write.
+            if !OWN.iter().any(|own| path.ends_with(own)) {
                 outputs.push((format!("file {}", path.display()), bytes));
             }
         }
@@ -98,7 +112,7 @@ impl World {
         outputs.push(("metrics".to_owned(), metrics.into_bytes()));
         outputs.push(("errors".to_owned(), scene.said.bytes()));
         outputs.push(("paths".to_owned(), paths.into_bytes()));
-        let captured = Captured { outputs };
+        let captured = Captured { outputs, unredacted: raw.bytes() };
         captured.prove([&before, &after]);
         captured
     }
@@ -112,6 +126,7 @@ pub struct Scene {
     /// The world's clock.
     pub clock: Clock,
     said: Capture,
+    raw: Raw,
 }
 
 impl Scene {
@@ -131,12 +146,18 @@ impl Scene {
             cause = error.source();
         }
     }
+
+    /// Tells the control what goes to the layer without `tracing`: [`Captured::unredacted`].
+    pub fn raw(&self, text: &str) {
+        self.raw.add(text.as_bytes());
+    }
 }
 
 /// Everything that came out of a [`World`].
 #[derive(Clone)]
 pub struct Captured {
     outputs: Vec<(String, Vec<u8>)>,
+    unredacted: Vec<u8>,
 }
 
 impl Captured {
@@ -160,10 +181,15 @@ impl Captured {
 
     /// All records of all files, one line each, without those of the harness.
     pub fn records(&self) -> Vec<String> {
-        let files = self.outputs().filter(|(name, _)| name.starts_with("file "));
-        let text: String = files.map(|(_, bytes)| String::from_utf8_lossy(bytes)).collect();
+        let shards = self.outputs().filter(|(name, _)| name.starts_with("file ") && name.ends_with(".jsonl"));
+        let text: String = shards.map(|(_, bytes)| String::from_utf8_lossy(bytes)).collect();
         let own = |line: &&str| !line.contains("\"control ") && !line.contains("\"event_name\":\"control\"");
         text.lines().filter(own).map(str::to_owned).collect()
+    }
+
+    /// What a layer without redaction would have shown, if the world was made [`World::with_control`]. It is no output.
+    pub fn unredacted(&self) -> &[u8] {
+        &self.unredacted
     }
 
     /// Looks for canaries in every output.
@@ -240,6 +266,9 @@ fn words(seed: u64) -> [String; 2] {
     let mut seed = Seed::new(seed ^ 0xc0_ffee);
     [(); 2].map(|()| seed.text(b"aeioulnrst", 12))
 }
+
+/// Files without any of what was logged: the lock with its process id, the reserve of random bytes.
+const OWN: &[&str] = &[".lock", ".reserve"];
 
 /// 2026-03-01T09:12:33.123456Z
 const START: i64 = 1_772_356_353_123_456;

@@ -1,8 +1,11 @@
-//! What is not covered yet, or never can be, is stopped by strict channels; and it is said truthfully.
+//! What content cannot show is stopped by strict channels; and what is said to come out of others does.
 
 #![allow(clippy::unwrap_used, reason = "a test fails by it; what is unwrapped shows no secret")]
 
+use std::collections::BTreeMap;
+
 use dihya::{Channel, Policy, Sector};
+use dihya_compliance::grid::{self, Cell};
 use dihya_compliance::{CLASSES, State, leaks};
 
 fn strict() -> Policy {
@@ -15,22 +18,41 @@ fn strict() -> Policy {
 }
 
 #[test]
-fn a_strict_channel_stops_every_class_that_is_not_covered() {
-    for class in CLASSES.iter().filter(|class| class.state != State::Covered) {
-        for seed in 0..4 {
-            let planted = leaks::check_uncovered(&strict(), class.number, seed).unwrap();
-            assert!(planted > 20, "class {} has no shape", class.number);
-        }
+fn a_strict_channel_stops_what_content_cannot_show() {
+    let cells = grid::cells(|state| state == State::StrictOnly);
+    assert!(cells.len() > 50, "there is nothing to try");
+    for seed in 0..4 {
+        leaks::check_cells(&strict(), &cells, seed).unwrap();
     }
 }
 
 #[test]
 fn what_is_called_uncovered_does_come_out_of_ordinary_channels() {
-    // Proves the test above able to fail, and keeps the table from being too modest once a class is covered.
-    let comes_out = |class: u8| leaks::check_uncovered(&Policy::sector(Sector::Health), class, 1).is_err();
-    let uncovered = CLASSES.iter().filter(|class| class.state != State::Covered).map(|class| class.number);
-    let covered: Vec<u8> = uncovered.filter(|class| !comes_out(*class)).collect();
-    assert!(covered.is_empty(), "the classes {covered:?} are covered by now: say so in the table");
+    // Proves the test above able to fail, and keeps the tables from being too modest once a shape is covered.
+    let mut shapes: BTreeMap<(u8, &str), Vec<Cell>> = BTreeMap::new();
+    for cell in grid::cells(|state| state != State::Covered) {
+        shapes.entry((cell.class(), cell.code())).or_default().push(cell);
+    }
+    let policy = Policy::sector(Sector::Health);
+    let comes_out = |cells: &[Cell]| (0..8).any(|seed| leaks::check_cells(&policy, cells, seed).is_err());
+    let covered: Vec<_> =
+        shapes.iter().filter(|(_, cells)| !comes_out(cells)).map(|(shape, _)| shape).collect();
+    assert!(covered.is_empty(), "these are covered by now, take them from shapes/later.rs: {covered:#?}");
+}
+
+#[test]
+fn a_class_is_called_what_its_shapes_are() {
+    let cells = grid::cells(|_| true);
+    for class in &CLASSES {
+        let mut states = cells.iter().filter(|cell| cell.class() == class.number).map(|cell| cell.state());
+        match class.state {
+            State::StrictOnly => assert!(states.all(|state| state == State::StrictOnly), "{}", class.number),
+            // Panics have their own test; of the others some shapes may leak, and the class' note says which.
+            _ => {
+                assert!(class.number == 21 || states.any(|state| state == State::Covered), "{}", class.number)
+            }
+        }
+    }
 }
 
 #[test]

@@ -1,46 +1,114 @@
-//! Shapes of the classes that only a strict channel stops for now: each hides the secret in the value of one field.
+//! Shapes in which a secret is known to come out of an ordinary channel, each with the reason. A strict channel stops them.
 
-use tracing::error;
+use crate::classes::State;
 
-use super::Needs::Form;
-use super::{Shape, shape};
-use crate::search::base64;
-
-pub(crate) static LATER: &[Shape] = &[
-    shape(14, "error!(uri = percent-encoded …)", Form, |_, s, _| {
-        let once: String = s.bytes().map(|byte| format!("%{byte:02X}")).collect();
-        error!(uri = once.as_str(), again = once.replace('%', "%25").as_str());
-    }),
-    shape(15, "error!(data = base64(…))", Form, |_, s, _| {
-        error!(
-            data = base64(s.as_bytes(), false).as_str(),
-            more = base64(format!("x{s}").as_bytes(), true).as_str()
-        );
-    }),
-    shape(17, "error!(data = hex(…))", Form, |_, s, _| {
-        let hex: String = s.bytes().map(|byte| format!("{byte:02x}")).collect();
-        error!(data = hex.as_str(), more = hex.to_uppercase().as_str());
-    }),
-    shape(18, "error!(data = \"\\\\u0041…\")", Form, |_, s, _| {
-        let escaped: String = s.chars().map(|c| format!("\\u{:04x}", c as u32)).collect();
-        error!(data = escaped.as_str());
-    }),
-    shape(19, "error!(data = ?….as_bytes())", Form, |_, s, _| error!(data = ?s.as_bytes())),
-    shape(27, "error!(a = <first half>, b = <second half>)", Form, |_, s, _| {
-        let half = s.len() / 2;
-        error!(a = &s[..half], b = &s[half..]);
-    }),
-    shape(31, "error!(data = … with zero-width spaces)", Form, |_, s, _| {
-        error!(data = spliced(s, "\u{200b}").as_str())
-    }),
-    shape(32, "error!(data = … in full width)", Form, |_, s, _| {
-        let wide = s
-            .chars()
-            .map(|c| if c.is_ascii_graphic() { char::from_u32(c as u32 + 0xfee0).unwrap_or(c) } else { c });
-        error!(data = wide.collect::<String>().as_str());
-    }),
-];
-
-fn spliced(text: &str, between: &str) -> String {
-    text.chars().map(|c| format!("{c}{between}")).collect()
+/// How far a shape is covered.
+pub(super) fn state(class: u8, code: &str) -> State {
+    if class == 27 {
+        return State::StrictOnly;
+    }
+    let is_known = KNOWN.iter().any(|known| known.0 == class && known.1 == code);
+    if is_known { State::Later } else { State::Covered }
 }
+
+/// Class, code, reason.
+pub(super) static KNOWN: &[(u8, &str, &str)] = &[
+    (4, "**KEY**: …", "needs decoding, or a form of its own"),
+    (4, "<KEY type=\"x\">…</KEY>", "needs decoding, or a form of its own"),
+    (4, "<KEY>…</KEY>", "needs decoding, or a form of its own"),
+    (4, "<add key=\"KEY\" value=\"…\"/>", "needs decoding, or a form of its own"),
+    (4, "<input name=\"KEY\" type=\"x\" value=\"…\">", "needs decoding, or a form of its own"),
+    (4, "Authorization: Hawk id=\"x\", mac=\"…\"", "needs decoding, or a form of its own"),
+    (4, "KEY\t=\t…", "needs decoding, or a form of its own"),
+    (4, "KEY\t…", "needs decoding, or a form of its own"),
+    (4, "KEY    : …", "needs decoding, or a form of its own"),
+    (4, "KEY -> …", "needs decoding, or a form of its own"),
+    (4, "KEY is …", "needs decoding, or a form of its own"),
+    (4, "KEY(…)", "needs decoding, or a form of its own"),
+    (4, "KEY:\n…", "needs decoding, or a form of its own"),
+    (4, "KEY: >-\n  …\nnext: 5", "needs decoding, or a form of its own"),
+    (4, "KEY: |\n  …\nnext: 5", "needs decoding, or a form of its own"),
+    (4, "KEY= …", "needs decoding, or a form of its own"),
+    (4, "KEY=\"\"\"…\"\"\"", "needs decoding, or a form of its own"),
+    (4, "KEY=\"\"…", "needs decoding, or a form of its own"),
+    (4, "KEY[\"x\"] = …", "needs decoding, or a form of its own"),
+    (4, "adgangskode: …", "needs decoding, or a form of its own"),
+    (4, "authorization: ApiKey bob …", "needs decoding, or a form of its own"),
+    (4, "form-data; name=\"KEY\"\r\n\r\n…\r\n--", "needs decoding, or a form of its own"),
+    (4, "hasło: …", "needs decoding, or a form of its own"),
+    (4, "heslo=…", "needs decoding, or a form of its own"),
+    (4, "kennwort=…", "needs decoding, or a form of its own"),
+    (4, "lösenord=…", "needs decoding, or a form of its own"),
+    (4, "pepper=…", "needs decoding, or a form of its own"),
+    (4, "psk=…", "needs decoding, or a form of its own"),
+    (4, "pw=…", "needs decoding, or a form of its own"),
+    (4, "salasana: …", "needs decoding, or a form of its own"),
+    (4, "senha=…", "needs decoding, or a form of its own"),
+    (4, "set_KEY(\"…\")", "needs decoding, or a form of its own"),
+    (4, "user,KEY,n\nbob,…,7", "needs decoding, or a form of its own"),
+    (4, "user;KEY\nbob;…", "needs decoding, or a form of its own"),
+    (4, "wachtwoord: …", "needs decoding, or a form of its own"),
+    (4, "wpa_psk=…", "needs decoding, or a form of its own"),
+    (4, "| KEY | … |", "needs decoding, or a form of its own"),
+    (4, "| name | value |\n| KEY | … |", "needs decoding, or a form of its own"),
+    (4, "пароль: …", "needs decoding, or a form of its own"),
+    (4, "パスワード=…", "needs decoding, or a form of its own"),
+    (4, "密码：…", "needs decoding, or a form of its own"),
+    (5, "[\"KEY\",\"…\"]", "needs decoding, or a form of its own"),
+    (5, "{\"key\": \"KEY\", \"value\": \"…\"}", "needs decoding, or a form of its own"),
+    (5, "{\"name\":\"KEY\",\"value\":\"…\"}", "needs decoding, or a form of its own"),
+    (5, "{\"value\":\"…\",\"name\":\"KEY\"}", "needs decoding, or a form of its own"),
+    (6, "[(\\\"KEY\\\", \\\"…\\\")]", "needs decoding, or a form of its own"),
+    (
+        6,
+        "{\"a\":\"{\\\"name\\\":\\\"KEY\\\",\\\"value\\\":\\\"…\\\"}\"}",
+        "needs decoding, or a form of its own",
+    ),
+    (9, "Env([(\"PATH\", \"/bin\"), (\"DB_PASSWORD\", \"…\")])", "needs decoding, or a form of its own"),
+    (9, "Err(Password(\"…\"))", "needs decoding, or a form of its own"),
+    (9, "error!(\"{:#?}\", Secret::Password(…))", "needs decoding, or a form of its own"),
+    (9, "error!(\"{:#?}\", [(\"password\", …)])", "needs decoding, or a form of its own"),
+    (9, "error!(args = ?[\"--password\", …])", "needs decoding, or a form of its own"),
+    (9, "error!(pairs = ?[(\"password\", …)])", "needs decoding, or a form of its own"),
+    (9, "error!(secret = ?Secret::Password(…))", "needs decoding, or a form of its own"),
+    (10, "HeaderMap { inner: [(\"x-api-key\", \"…\")] }", "needs decoding, or a form of its own"),
+    (10, "[(\"authorization\", \"…\")]", "needs decoding, or a form of its own"),
+    (10, "[(\"host\", \"x\"), (\"KEY\", \"…\"), (\"n\", \"1\")]", "needs decoding, or a form of its own"),
+    (11, "https://bob:x …@host/", "needs decoding, or a form of its own"),
+    (11, "https://bob:x\"…@host/", "needs decoding, or a form of its own"),
+    (11, "https://bob:x'…@host/", "needs decoding, or a form of its own"),
+    (11, "https://bob:…/x@host/", "needs decoding, or a form of its own"),
+    (12, "/cb?code=…&state=x", "needs decoding, or a form of its own"),
+    (12, "https://maps.example.org/api?key=…", "needs decoding, or a form of its own"),
+    (15, "base64(password=…) in lines", "needs decoding, or a form of its own"),
+    (15, "base64({\"password\":\"…\"}) in lines", "needs decoding, or a form of its own"),
+    (15, "base64(…) in lines", "needs decoding, or a form of its own"),
+    (15, "before base64(…) in lines after", "needs decoding, or a form of its own"),
+    (15, "class 15 of class 31 of {\"password\":\"…\"}", "needs decoding, or a form of its own"),
+    (15, "class 15 of class 31 of …", "needs decoding, or a form of its own"),
+    (15, "data:text/plain;base64,password=…", "needs decoding, or a form of its own"),
+    (15, "password=base64(…) in lines", "needs decoding, or a form of its own"),
+    (17, "class 17 of class 31 of {\"password\":\"…\"}", "needs decoding, or a form of its own"),
+    (17, "class 17 of class 31 of …", "needs decoding, or a form of its own"),
+    (17, "password=hex(…) with blanks", "needs decoding, or a form of its own"),
+    (28, "error!(\"password=…\") split by a line's break", "needs decoding, or a form of its own"),
+    (28, "error!(note = … split by a line's break)", "needs decoding, or a form of its own"),
+    (33, "before control character within(…) after", "needs decoding, or a form of its own"),
+    (33, "control character within(…)", "needs decoding, or a form of its own"),
+    (35, "error!(note = … in groups, a line's break between)", "needs decoding, or a form of its own"),
+    (35, "error!(note = … in groups, a middle dot between)", "needs decoding, or a form of its own"),
+    (35, "error!(note = … in groups, a slash between)", "needs decoding, or a form of its own"),
+    (35, "error!(note = … in groups, a tab between)", "needs decoding, or a form of its own"),
+    (35, "error!(note = … in groups, an underscore between)", "needs decoding, or a form of its own"),
+    (35, "error!(note = … in groups, two blanks between)", "needs decoding, or a form of its own"),
+    (35, "error!(note = … in lower case)", "needs decoding, or a form of its own"),
+    (35, "error!(note = … with a letter before it)", "needs decoding, or a form of its own"),
+    (35, "error!(note = … with zeros before it)", "needs decoding, or a form of its own"),
+    (37, "[\"app\", \"--password\", \"…\"]", "needs decoding, or a form of its own"),
+    (37, "[\"mysql\", \"-p…\"]", "needs decoding, or a form of its own"),
+    (37, "app --KEY … --next 5", "needs decoding, or a form of its own"),
+    (37, "jdbc:oracle:thin:app/…@db:1521/x", "needs decoding, or a form of its own"),
+    (37, "mysql -u app -p… clinic", "needs decoding, or a form of its own"),
+    (37, "redis-cli -a … ping", "needs decoding, or a form of its own"),
+    (37, "sshpass -p … ssh bob@host", "needs decoding, or a form of its own"),
+];

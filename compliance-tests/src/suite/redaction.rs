@@ -9,10 +9,11 @@ use super::context::Context;
 use super::failure::ensure;
 use super::{Done, Failure, lines};
 use crate::canary::Canary;
+use crate::classes::State;
 use crate::emit;
 use crate::search::Search;
 use crate::seed::Seed;
-use crate::shapes::{COVERED, Needs};
+use crate::shapes::{self, Needs};
 use crate::world::{Captured, World};
 
 /// Each detector finds its own kind, and says so in the record.
@@ -98,7 +99,8 @@ pub(crate) fn own_samples(context: &mut Context) -> Result<Done, Failure> {
                 sample.name
             );
             let canary = Canary::given(sample.name, text);
-            for shape in COVERED.iter().filter(|s| s.needs == Needs::Form && OWN_CLASSES.contains(&s.class)) {
+            let shapes = shapes::all().iter().filter(|shape| shape.state == State::Covered);
+            for shape in shapes.filter(|s| s.needs == Needs::Form && OWN_CLASSES.contains(&s.class)) {
                 let policy = context.policy.clone();
                 let planted = Planted { policy: &policy, shape, canaries: vec![canary.clone()], seed };
                 planted.check(context, &format!("the sample {}", sample.name))?;

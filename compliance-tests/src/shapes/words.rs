@@ -1,0 +1,71 @@
+//! Names that give a value away.
+
+/// Names of fields.
+pub(super) const NAMES: &[&str] = &[
+    "password",
+    "passwd",
+    "pwd",
+    "secret",
+    "token",
+    "api_key",
+    "apikey",
+    "access_key",
+    "authorization",
+    "cookie",
+    "session_id",
+    "private_key",
+    "client_secret",
+    "jwt",
+    "credentials",
+    "card_number",
+    "cvv",
+    "iban",
+    "ssn",
+    "nir",
+    "mot_de_passe",
+    "mdp",
+    "cle_api",
+    "jeton",
+    "numero_secu",
+    "carte_bancaire",
+    "diagnostic",
+    "date_naissance",
+    "email",
+    "phone",
+    "first_name",
+    "otp",
+    "database_url",
+    "passphrase",
+    "refresh_token",
+];
+
+/// Names that stay what they are in any spelling, by their words.
+pub(super) const STRONG: &[&[&str]] = &[
+    &["password"],
+    &["api", "key"],
+    &["access", "token"],
+    &["client", "secret"],
+    &["mot", "de", "passe"],
+    &["private", "key"],
+    &["card", "number"],
+    &["session", "id"],
+    &["authorization"],
+];
+
+/// Names that give a value away even inside a text.
+pub(super) const IN_TEXT: &[&str] = &[
+    "password",
+    "passwd",
+    "pwd",
+    "secret",
+    "api_key",
+    "access_token",
+    "client_secret",
+    "auth_token",
+    "card_number",
+    "mot_de_passe",
+    "DB_PASSWORD",
+    "userPassword",
+    "private-key",
+    "cvv",
+];
