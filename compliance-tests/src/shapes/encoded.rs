@@ -74,27 +74,18 @@ fn of_one(encoding: &'static Encoding) -> Vec<Shape> {
 /// Two and three levels; each counts as a shape of the outermost encoding's class.
 fn nested() -> Vec<Shape> {
     let mut shapes = Vec::new();
-    for class in [14, 15, 17, 18, 19] {
-        shapes.push(shape(
-            class,
-            format!("class {class} of another encoding of …"),
-            Form,
-            move |scene, s, seed| {
-                let inner = one_of(&INNER, seed)(s, seed);
-                let text = one_of(&[class], seed)(&inner, seed);
-                carry(scene, &text, seed);
-            },
-        ));
-        shapes.push(shape(
-            class,
-            format!("class {class} of another encoding of {{\"password\":\"…\"}}"),
-            Key,
-            move |scene, s, seed| {
-                let inner = one_of(&INNER, seed)(&object(s, seed), seed);
-                let text = one_of(&[class], seed)(&inner, seed);
-                carry(scene, &text, seed);
-            },
-        ));
+    for (outer, inner) in [14, 15, 17, 18, 19].into_iter().flat_map(|outer| INNER.map(|inner| (outer, inner))) {
+        let code = format!("class {outer} of class {inner} of");
+        shapes.push(shape(outer, format!("{code} …"), Form, move |scene, s, seed| {
+            let within = one_of(&[inner], seed)(s, seed);
+            let text = one_of(&[outer], seed)(&within, seed);
+            carry(scene, &text, seed);
+        }));
+        shapes.push(shape(outer, format!("{code} {{\"password\":\"…\"}}"), Key, move |scene, s, seed| {
+            let within = one_of(&[inner], seed)(&object(s, seed), seed);
+            let text = one_of(&[outer], seed)(&within, seed);
+            carry(scene, &text, seed);
+        }));
     }
     shapes.push(shape(15, "base64 of JSON with percent-encoded password=…", Key, |scene, s, seed| {
         let inner = one_of(&[14], seed)(&format!("{}={s}", seed.pick(IN_TEXT)), seed);
