@@ -74,7 +74,8 @@ fn of_one(encoding: &'static Encoding) -> Vec<Shape> {
 /// Two and three levels; each counts as a shape of the outermost encoding's class.
 fn nested() -> Vec<Shape> {
     let mut shapes = Vec::new();
-    for (outer, inner) in [14, 15, 17, 18, 19].into_iter().flat_map(|outer| INNER.map(|inner| (outer, inner))) {
+    for (outer, inner) in [14, 15, 17, 18, 19].into_iter().flat_map(|outer| INNER.map(|inner| (outer, inner)))
+    {
         let code = format!("class {outer} of class {inner} of");
         shapes.push(shape(outer, format!("{code} …"), Form, move |scene, s, seed| {
             let within = one_of(&[inner], seed)(s, seed);
