@@ -5,6 +5,7 @@
 #![allow(clippy::print_stdout, reason = "a command line program speaks on its terminal")]
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::panic::AssertUnwindSafe;
 
 use dihya::{Policy, Sector};
 use dihya_compliance::Seed;
@@ -23,7 +24,10 @@ fn main() {
                 by_shape.entry((case.cell.class(), case.cell.code())).or_default().1 += 1;
             }
             // A shape that cannot be seen says so on stderr.
-            let Ok(planted) = std::panic::catch_unwind(|| grid::plant(&policy, batch)) else { continue };
+            let Ok(planted) = std::panic::catch_unwind(AssertUnwindSafe(|| grid::plant(&policy, batch)))
+            else {
+                continue;
+            };
             for case in planted.err().iter().flat_map(|leaked| leaked.cases()) {
                 let shape = by_shape.entry((case.cell.class(), case.cell.code())).or_default();
                 shape.0 += 1;

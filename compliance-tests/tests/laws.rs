@@ -235,3 +235,104 @@ fn ordinary_fields_of_every_type_go_through_unchanged() {
     assert_eq!(record["attributes"], expected);
     assert_eq!(record.get("redactions"), None);
 }
+
+#[test]
+fn a_marker_is_all_that_stands_in_a_secrets_place() {
+    // Neither its length nor a part of it: whatever is planted between two words, what is between them is a marker.
+    let marker = |text: &str| {
+        let inside = text.strip_prefix("[redacted:")?.strip_suffix(']')?;
+        inside.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'_').then_some(())
+    };
+    for_seeds(8, |seed| {
+        let mut random = Seed::new(seed);
+        let known: Vec<_> = detectors().collect();
+        let canaries: Vec<Canary> = known.iter().map(|detector| Canary::of(detector, &mut random)).collect();
+        // As they are, and with an escape before them, so that they are found in what was decoded.
+        let lines = canaries.iter().flat_map(|canary| {
+            ["", "\\u0020"].map(|before| format!("before {before}{} after", canary.text()))
+        });
+        let texts = log(&lines.collect::<Vec<_>>());
+        let markers = texts.chunks(4).zip(&canaries).map(|(texts, canary)| {
+            let all = texts.iter().all(|text| {
+                let inside = text.strip_prefix("before ").and_then(|rest| rest.strip_suffix(" after"));
+                let inside = inside.unwrap_or_default().trim_start_matches("\\u0020");
+                // Of some forms the word before is a part: it names them.
+                let last = inside.rsplit(' ').next().unwrap_or_default();
+                let last = last.trim_start_matches(|c| c != '[');
+                marker(last).is_some()
+            });
+            if all { None } else { Some(canary.detector()) }
+        });
+        let odd: Vec<&str> = markers.flatten().collect();
+        if odd.is_empty() { Ok(()) } else { Err(format!("not only a marker stands for {odd:?}")) }
+    });
+}
+
+#[test]
+fn the_causes_of_an_error_are_told() {
+    // They are looked at for secrets, which an error without its causes would pass too.
+    #[derive(Debug)]
+    struct Outer(std::num::ParseIntError);
+    impl std::fmt::Display for Outer {
+        fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+            f.write_str("no such room")
+        }
+    }
+    impl std::error::Error for Outer {
+        fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+            Some(&self.0)
+        }
+    }
+    let failure = Outer("x".parse::<u8>().unwrap_err());
+    let captured = world().run(|_| tracing::error!(error = &failure as &(dyn std::error::Error + 'static)));
+    let record: Value = serde_json::from_str(&captured.records()[0]).unwrap();
+    assert_eq!(record["attributes"]["error"], "no such room: invalid digit found in string");
+}
+
+#[test]
+fn every_kind_of_value_comes_out() {
+    let captured = world().run(|_| {
+        tracing::error!(
+            text = "room",
+            bytes = b"seven".as_slice(),
+            shown = %"north",
+            debug = ?Some("quiet"),
+            float = 1.5,
+            small = -7i64,
+            large = i128::MIN,
+            "all {}",
+            "told"
+        );
+    });
+    let record: Value = serde_json::from_str(&captured.records()[0]).unwrap();
+    let attributes = serde_json::json!({
+        "text": "room", "bytes": "seven", "shown": "north", "debug": "Some(\"quiet\")", "float": 1.5, "small": -7,
+        "large": i128::MIN.to_string(),
+    });
+    assert_eq!(record["attributes"], attributes);
+    assert_eq!(record["message"], "all told");
+}
+
+#[test]
+fn what_a_span_is_told_late_is_told_at_once() {
+    let captured = world().run(|_| {
+        let span = tracing::error_span!("visit", room = 1, state = tracing::field::Empty);
+        let _entered = span.enter();
+        tracing::error!("first");
+        span.record("state", "open");
+        tracing::error!("second");
+        span.record("room", 2);
+        tracing::error!("third");
+    });
+    let attributes: Vec<Value> = captured
+        .records()
+        .iter()
+        .map(|record| serde_json::from_str::<Value>(record).unwrap()["spans"][0]["attributes"].clone())
+        .collect();
+    let told = [
+        serde_json::json!({"room": 1}),
+        serde_json::json!({"room": 1, "state": "open"}),
+        serde_json::json!({"room": 2, "state": "open"}),
+    ];
+    assert_eq!(attributes, told);
+}

@@ -110,3 +110,24 @@ fn the_console_shows_no_secret() {
         assert!(named.is_empty(), "the console shows secrets of {named:?} as {format}");
     }
 }
+
+#[test]
+fn the_console_shows_no_control_character() {
+    if child::told().is_some() {
+        let root = std::env::temp_dir().join(format!("dihya-control-{}", std::process::id()));
+        let text = format!("[storage]\nroot = {root:?}\n[console]\nformat = \"text\"\nstream = \"stdout\"\n");
+        let (layer, guard) = dihya::open(Policy::parse(&text, "console.toml").unwrap()).unwrap();
+        use tracing_subscriber::layer::SubscriberExt;
+        tracing::subscriber::with_default(tracing_subscriber::registry().with(layer), || {
+            tracing::error!(room = "7\u{1b}[2J\u{202e}", "cleared\u{1b}[2J and\u{7} turned\u{202e}");
+        });
+        drop(guard.shutdown(std::time::Duration::from_secs(20)));
+        std::fs::remove_dir_all(root).unwrap();
+        return;
+    }
+    let output = child::run("the_console_shows_no_control_character", "all").unwrap();
+    let shown = String::from_utf8_lossy(&output.stdout);
+    assert!(shown.contains("cleared") && shown.contains("turned"), "nothing captured");
+    let moves = |c: char| matches!(c, '\u{1b}' | '\u{7}' | '\u{202e}');
+    assert!(!shown.contains(moves), "a control character reaches the terminal");
+}

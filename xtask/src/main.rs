@@ -1,4 +1,4 @@
-//! The project's chores: `cargo xtask test` and `cargo xtask check`.
+//! The project's chores: `cargo xtask test`, `cargo xtask check`, `cargo xtask mutants`.
 //!
 //! Each chore is a list of steps ([`steps`]). A step runs one command and shows its output as it comes; a step that
 //! cannot run is never silent: it ends in the list of what was not run, with the reason, and with `CI=true` a missing
@@ -15,6 +15,7 @@ use std::process::ExitCode;
 
 mod fuzz;
 mod msrv;
+mod mutants;
 mod readme;
 mod report;
 mod run;
@@ -38,6 +39,9 @@ pub(crate) struct Context {
 fn main() -> ExitCode {
     let mut args = std::env::args().skip(1);
     let chore = args.next().unwrap_or_else(|| "help".to_owned());
+    if chore == "mutants" {
+        return mutants(args.collect());
+    }
     let (seconds, args) = match fuzz::seconds(&args.collect::<Vec<_>>()) {
         Ok(parsed) => parsed,
         Err(why) => return wrong(&why),
@@ -81,6 +85,27 @@ fn chores(chore: steps::Chore, only: &[String], install: bool, seconds: u32) -> 
     if report.succeeded() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
 
+fn mutants(arguments: Vec<String>) -> ExitCode {
+    let (flags, only): (Vec<String>, Vec<String>) = arguments.into_iter().partition(|a| a.starts_with('-'));
+    if let Some(flag) = flags.iter().find(|flag| !["--list", "--only"].contains(&flag.as_str())) {
+        return wrong(&format!("unknown flag `{flag}`"));
+    }
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+    let list = flags.iter().any(|flag| flag == "--list");
+    match root
+        .canonicalize()
+        .map_err(|error| error.to_string())
+        .and_then(|root| mutants::run(&root, &only, list))
+    {
+        Ok(true) => ExitCode::SUCCESS,
+        Ok(false) => ExitCode::FAILURE,
+        Err(error) => {
+            eprintln!("xtask: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
 fn prepare(chore: steps::Chore, install: bool, seconds: u32) -> std::io::Result<Context> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..").canonicalize()?;
     let target =
@@ -111,6 +136,8 @@ fn help() -> String {
          check   format, lints, documentation, licences, the oldest Rust that is promised\n\
          fuzz    arbitrary input, {} seconds for each target, or as many as --seconds says; needs a nightly\n\
          \x20       compiler and cargo-fuzz\n\
+         mutants plants one fault at a time, and runs the compliance suite against each: all of them, which takes\n\
+         \x20       half an hour, or `--only NAME ...`; `--list` shows them\n\
          help    this text\n\n\
          Name steps to run only those. The steps:\n{}\n\n\
          Programs that tests look for, each passed on in a variable when found (or set it yourself):\n{}\n",

@@ -116,6 +116,17 @@ pub(super) fn shapes() -> Vec<Shape> {
                 _ => error!(b = &s[half..], n = 1, a = &s[..half]),
             }
         }),
+        shape(27, "error_span!(a = <first half>, b = <second half>)", Form, |scene, s, seed| {
+            scene.raw(s);
+            let half = s.len() / 2;
+            let half = (half..s.len()).find(|at| s.is_char_boundary(*at)).unwrap_or(0);
+            if seed.below(2) == 0 {
+                return error_span!("request", a = &s[..half], b = &s[half..]).in_scope(|| error!("inside"));
+            }
+            let span = error_span!("request", a = &s[..half], b = tracing::field::Empty);
+            span.record("b", &s[half..]);
+            error_span!(parent: &span, "inner", n = 1).in_scope(|| error!("inside"));
+        }),
     ]
 }
 
