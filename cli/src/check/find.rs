@@ -96,23 +96,31 @@ fn across(search: &Search, text: &[u8], (start, first): (usize, u64), key: Key) 
     Finding { canary, form, view, line, offset: (start + with) as u64, lines: 1 }
 }
 
-/// The plainest reading alone of each canary and form.
+/// The plainest reading alone of each form, and of each place.
 fn told_once(found: BTreeMap<Key, Finding>) -> Vec<Finding> {
     let mut told: Vec<Finding> = Vec::new();
-    let plainness = |view: &str| VIEWS.iter().position(|known| *known == view).unwrap_or(VIEWS.len());
+    let plainness = |finding: &Finding| {
+        let view = VIEWS.iter().position(|known| *known == finding.view).unwrap_or(VIEWS.len());
+        (finding.canary, view, finding.form != "plain", finding.form)
+    };
     let mut found: Vec<Finding> = found.into_values().collect();
-    found.sort_by_key(|finding| (finding.canary, finding.form, plainness(finding.view)));
+    found.sort_by_key(plainness);
     for finding in found {
-        let last = told.last_mut().filter(|last| (last.canary, last.form) == (finding.canary, finding.form));
-        match last {
-            // Decoded, it may stand where it does not stand as it is, and earlier.
-            Some(last) => last.lines = last.lines.max(finding.lines),
+        let of_canary =
+            || told.iter().position(|known| known.canary == finding.canary && known.form == finding.form);
+        // Both alphabets of base64 mostly write the same, digits have no case, and what is encoded can be decoded.
+        let is_same_place = told.iter().any(|known| {
+            known.canary == finding.canary
+                && known.line == finding.line
+                && (finding.view != "raw" || known.offset.abs_diff(finding.offset) < NEAR)
+        });
+        match of_canary() {
+            Some(known) => told[known].lines = told[known].lines.max(finding.lines),
+            None if is_same_place => {}
             None => told.push(finding),
         }
     }
     told.sort_by_key(|finding| (finding.offset, finding.canary, finding.form));
-    // Mostly, the two alphabets of base64 write the same.
-    told.dedup_by_key(|finding| (finding.offset, finding.canary));
     told
 }
 
@@ -140,7 +148,10 @@ pub(crate) fn count_lines(text: &[u8]) -> u64 {
 }
 
 /// From the plainest to the one that undoes most.
-const VIEWS: [&str; 4] = ["raw", "unescaped", "percent-decoded", "without separators"];
+const VIEWS: [&str; 4] = ["raw", "unescaped", "decoded", "without separators"];
+
+/// Less than the shortest find.
+const NEAR: u64 = 12;
 
 const PIECE: usize = 1 << 20;
 

@@ -81,7 +81,7 @@ pub(crate) struct LeakReport {
     pub(crate) lines: u64,
     /// How it was written: plain, reversed, base64, hex, ...
     pub(crate) form: &'static str,
-    /// How the output has to be read: raw, unescaped, percent-decoded, without separators.
+    /// How the output has to be read: raw, unescaped, decoded, without separators.
     pub(crate) view: &'static str,
 }
 
