@@ -112,7 +112,7 @@ impl Suite {
         }
     }
 
-    /// Cases per rule, 4 if nobody says otherwise: half a minute in a debug build, with every shape in each case.
+    /// Cases per rule, 2 if nobody says otherwise: two minutes of one core in a debug build, with every shape in each case.
     #[must_use]
     pub fn cases(mut self, cases: u32) -> Suite {
         self.cases = cases.max(1);
@@ -186,8 +186,8 @@ impl<E: fmt::Debug> GivesPolicy for Result<Policy, E> {
     }
 }
 
-/// Enough for each shape to meet each detector several times while a debug build still ends within a minute.
-const CASES: u32 = 4;
+/// Every shape with a share of the detectors, in each; more take a debug build long.
+const CASES: u32 = 2;
 
 /// One named test per rule, for the policy that this function gives: see [`suite`](mod@crate::suite).
 #[macro_export]

@@ -26,7 +26,7 @@ fn mail(seed: &mut Seed) -> String {
 
 dihya_compliance::suite!(
     mod generic = || Policy::sector(Sector::Generic),
-    cases(2),
+    cases(1),
     keys(["access_token"]),
     sample("address", mail),
 );

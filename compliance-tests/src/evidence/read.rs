@@ -111,12 +111,12 @@ fn line(rule: &'static crate::rules::Rule, result: Option<&Found>, outcome: Outc
 
 /// The folder itself if it holds results, else the one below it that does.
 fn one_suite(folder: &Path) -> Result<PathBuf, EvidenceError> {
-    if !files(folder, "json")?.is_empty() {
+    if holds_results(folder)? {
         return Ok(folder.to_owned());
     }
     let mut suites = Vec::new();
     for path in entries(folder)? {
-        if path.is_dir() && !files(&path, "json")?.is_empty() {
+        if path.is_dir() && holds_results(&path)? {
             suites.push(path);
         }
     }
@@ -128,6 +128,15 @@ fn one_suite(folder: &Path) -> Result<PathBuf, EvidenceError> {
             Err(EvidenceError::Several { path: folder.to_owned(), suites })
         }
     }
+}
+
+/// A report that was written beside the results is none of them.
+fn holds_results(folder: &Path) -> Result<bool, EvidenceError> {
+    let is_result = |path: &PathBuf| {
+        let stem = path.file_stem().and_then(|stem| stem.to_str()).unwrap_or_default();
+        RULES.iter().any(|rule| rule.id == stem)
+    };
+    Ok(files(folder, "json")?.iter().any(is_result))
 }
 
 fn files(folder: &Path, ending: &str) -> Result<Vec<PathBuf>, EvidenceError> {
