@@ -76,6 +76,12 @@ fn hidden(value: &[u8], start: usize) -> Option<Range<usize>> {
             _ => end += 1,
         }
     }
+    // Another command may be glued to the password, with one of its own: the line goes.
+    let glued =
+        |program: &Program| super::extent::find(&value[start..end], program.name.as_bytes()).is_some();
+    if PROGRAMS.iter().any(glued) {
+        end += value[end..].iter().take_while(|b| !matches!(b, b'\r' | b'\n')).count();
+    }
     (!value[start..].starts_with(MARKER_START)).then(|| worth_hiding(value, start..end))?
 }
 
