@@ -15,6 +15,7 @@ use crate::journal::Journal;
 use crate::metrics::{Lost, Metrics};
 use crate::probe;
 use crate::record::{self, Context};
+use crate::redact::scan;
 use crate::siblings::Siblings;
 use crate::storage::Storage;
 use crate::thread::{self, Entered, Thread, Work};
@@ -115,6 +116,9 @@ impl Core {
         work.values.clear();
         event.record(&mut Visitor { plan: &plan.fields, values: &mut work.values });
         rules.scanner.scan(&rules.keys, &mut work.values, &mut work.found);
+        if rules.strict(plan.channel).is_some() {
+            scan::hide_opaque(&work.values, &mut work.found);
+        }
         rules.allow(&plan.fields, &work.values, &mut work.found);
 
         let span = if event.is_contextual() { Entered::current(self) } else { event.parent().cloned() };

@@ -20,6 +20,7 @@ mod call;
 mod cell;
 mod column;
 mod command;
+mod cost;
 mod email;
 mod extent;
 mod http;
@@ -38,6 +39,8 @@ use std::ops::Range;
 use super::keys::KeyRules;
 
 pub(crate) use alphabet::Alphabet;
+pub(crate) use cost::cost;
+pub(crate) use opaque::tokens as opaque_tokens;
 pub(crate) use table::DETECTORS;
 
 /// One kind of thing to hide.

@@ -124,6 +124,8 @@ impl KeyRules {
             KeyAction::Mask(class @ (KeyClass::Custom | KeyClass::Authentication | KeyClass::Payment)) => {
                 Some(class)
             }
+            // Numbers that stand for a person are no words of prose.
+            KeyAction::Mask(KeyClass::Identity) if names_a_number(key) => Some(KeyClass::Identity),
             // Inside a value there is no field to leave out: hiding it is what is left.
             KeyAction::Drop => Some(KeyClass::Custom),
             _ => None,
@@ -209,7 +211,20 @@ fn quick() -> Quick {
     let stems = table::STEMS.iter().filter(move |(class, _)| in_text(*class));
     let stems = stems.flat_map(|(_, texts)| texts.iter().map(|text| vec![*text]));
     let words = table::WORDS.iter().filter(move |word| in_text(word.class)).map(|word| word.texts.to_vec());
-    Quick::new(stems.chain(words))
+    let numbers = table::NUMBERS.iter().map(|text| vec![*text]);
+    Quick::new(stems.chain(words).chain(numbers))
+}
+
+fn names_a_number(name: &str) -> bool {
+    fold::with(name, |name| {
+        table::NUMBERS.iter().any(|text| match text.len() {
+            // Short ones as words alone.
+            ..=3 => {
+                (0..name.letters.len()).any(|at| name.starts_word(at) && name.word_at(at) == text.as_bytes())
+            }
+            _ => contains(name.letters, text),
+        })
+    })
 }
 
 #[derive(Clone, Copy, Debug)]

@@ -17,7 +17,7 @@ pub(crate) use self::look::Notes;
 use super::custom::Custom;
 use super::decode::{Budget, Levels};
 
-use super::detect::{DETECTORS, Kind as DetectorKind, Trigger};
+use super::detect::{DETECTORS, Kind as DetectorKind, Trigger, opaque_tokens};
 use super::keys::KeyRules;
 use super::label::Label;
 use crate::policy::RedactPolicy;
@@ -204,6 +204,23 @@ fn note_sensitive(values: &mut Values) {
         let there = values.bytes.windows(marker.len()).filter(|window| *window == marker).count();
         values.noted.extend(std::iter::repeat_n(Label::SENSITIVE, there.min(written)));
     }
+}
+
+/// On a strict channel long tokens of no known form are hidden too, wherever they stand.
+pub(crate) fn hide_opaque(values: &Values, found: &mut Found) {
+    for entry in &values.entries {
+        if matches!(entry.kind, Kind::Marker(_)) {
+            continue;
+        }
+        let value = &values.bytes[entry.start as usize..entry.end as usize];
+        found.hits.extend(opaque_tokens(value).map(|range| Hit {
+            start: entry.start + range.start as u32,
+            end: entry.start + range.end as u32,
+            label: Label::STRICT,
+            mixed: false,
+        }));
+    }
+    merge(&mut found.hits);
 }
 
 /// Overlapping finds become one: of two secrets side by side, neither may leave its tail.

@@ -38,6 +38,23 @@ fn a_strict_channel_keeps_only_the_fields_it_declares_even_those_of_spans() {
 }
 
 #[test]
+fn a_strict_channel_hides_long_random_tokens_even_in_what_it_declares() {
+    let world = World::with("[channels.audit]\nstrict = true\nfields = [\"reference\"]");
+    let token = ["aB3dE5fG7hJ9", "kL2mN4pQ6rS8", "tU1vW3xY5z"].concat();
+    let digest = "0123456789abcdef".repeat(4);
+    world.log(|| {
+        dihya::audit!("e", reference = %token, "done");
+        dihya::audit!("e", reference = %digest, "read {token}");
+        info!(reference = %token, "not strict");
+    });
+    assert!(world.stored("app").contains(&token), "the control: elsewhere it stays");
+    let records = parse(&world.stored("audit"));
+    assert_eq!(records[0]["attributes"], json!({"reference": "[redacted:strict]"}));
+    assert_eq!(records[1]["attributes"]["reference"], json!(digest));
+    assert_eq!(records[1]["message"], json!("read [redacted:strict]"));
+}
+
+#[test]
 fn keys_of_the_policy_mask_drop_and_keep() {
     let world = World::with(
         "[redact]\nmask_keys = [\"ward\"]\ndrop_keys = [\"trivia\"]\nkeep_keys = [\"password_policy\"]",

@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use super::extent::{bare_len, extent, worth_hiding};
 use super::name::{self, Name, ends_with_any_case, is_name, is_secret};
-use super::{opaque, sibling};
+use super::{number, opaque, sibling};
 use crate::redact::keys::KeyRules;
 
 pub(super) fn verify(rules: &KeyRules, value: &[u8], at: usize) -> Option<Range<usize>> {
@@ -13,6 +13,7 @@ pub(super) fn verify(rules: &KeyRules, value: &[u8], at: usize) -> Option<Range<
     sibling::verify(rules, value, at, &name.range)
         .or_else(|| beside(rules, value, at, &name))
         .or_else(|| opaque::behind_weak_name(value, at, &name.range))
+        .or_else(|| number::behind_its_name(value, at, &name.range))
 }
 
 /// What the name itself gives away.
@@ -51,6 +52,12 @@ fn beside(rules: &KeyRules, value: &[u8], at: usize, name: &Name) -> Option<Rang
     let headline = operator.starts_with(b":")
         && (ends_with_any_case(written, b"authorization") || ends_with_any_case(written, b"cookie"));
     let range = extent(value, start, headline)?;
+    // `nir: 0.8` is near infrared.
+    if name::names_a_person(rules, written)
+        && value[range.clone()].iter().filter(|b| b.is_ascii_digit()).count() < 5
+    {
+        return None;
+    }
     let complaint =
         blank > 0 && value[at] == b':' && range.start == start && COMPLAINTS.contains(&&value[range.clone()]);
     if complaint { None } else { worth_hiding(value, range) }

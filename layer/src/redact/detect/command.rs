@@ -24,12 +24,6 @@ pub(super) fn argument(_: &KeyRules, value: &[u8], at: usize) -> Option<Range<us
             if is_taken {
                 return hidden(value, word);
             }
-            let mut parts = text.split(|b| !is_program(*b));
-            let is_next = matches!(text, b"|" | b";" | b"&&" | b"||")
-                || parts.any(|part| PROGRAMS.iter().any(|next| part.starts_with(next.name.as_bytes())));
-            if is_next {
-                return None;
-            }
             for flag in program.flags {
                 match flag {
                     Flag::Next(flag) => is_taken |= text == flag.as_bytes(),
@@ -40,6 +34,12 @@ pub(super) fn argument(_: &KeyRules, value: &[u8], at: usize) -> Option<Range<us
                         }
                     }
                 }
+            }
+            let mut parts = text.split(|b| !is_program(*b));
+            let is_next = matches!(text, b"|" | b";" | b"&&" | b"||")
+                || parts.any(|part| PROGRAMS.iter().any(|next| part.starts_with(next.name.as_bytes())));
+            if is_next {
+                return None;
             }
         }
         let gap = value[end..].iter().take(MOST_GAP);
@@ -75,6 +75,12 @@ fn hidden(value: &[u8], start: usize) -> Option<Range<usize>> {
             byte if is_end(*byte) => break,
             _ => end += 1,
         }
+    }
+    // Another command may be glued to the password, with one of its own: the line goes.
+    let glued =
+        |program: &Program| super::extent::find(&value[start..end], program.name.as_bytes()).is_some();
+    if PROGRAMS.iter().any(glued) {
+        end += value[end..].iter().take_while(|b| !matches!(b, b'\r' | b'\n')).count();
     }
     (!value[start..].starts_with(MARKER_START)).then(|| worth_hiding(value, start..end))?
 }

@@ -27,7 +27,8 @@ pub(super) fn opening(rules: &KeyRules, value: &[u8], at: usize) -> Option<Range
     let tag = &value[start..end];
     // `Option<Token>` is a type.
     let is_tag = value[..start].last() == Some(&b'<')
-        && !matches!(value[..start - 1].last(), Some(b) if b.is_ascii_alphanumeric() || matches!(b, b':' | b'<' | b'&'));
+        && !value[..start - 1].ends_with(b"::")
+        && !matches!(value[..start - 1].last(), Some(b) if b.is_ascii_alphanumeric() || matches!(b, b'<' | b'&'));
     if !is_tag || !names_a_credential(rules, local(tag)) {
         return None;
     }

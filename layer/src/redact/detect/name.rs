@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use crate::redact::keys::KeyRules;
+use crate::redact::keys::{KeyClass, KeyRules};
 
 /// A name that stands before a sign.
 #[derive(Debug)]
@@ -108,6 +108,11 @@ pub(super) fn names_a_credential(rules: &KeyRules, mut name: &[u8]) -> bool {
         name = rest;
     }
     names_a_secret(rules, name) && std::str::from_utf8(name).is_ok_and(|name| rules.is_credential(name))
+}
+
+/// Whether it is the name of a number that stands for a person.
+pub(super) fn names_a_person(rules: &KeyRules, name: &[u8]) -> bool {
+    std::str::from_utf8(name).is_ok_and(|name| rules.class_in_text(name) == Some(KeyClass::Identity))
 }
 
 /// How many bytes at the end belong, `most` at most.

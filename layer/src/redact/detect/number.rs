@@ -2,6 +2,7 @@
 
 use std::ops::Range;
 
+use super::name;
 use crate::redact::keys::KeyRules;
 
 /// A payment card: issuer range, length of the brand, and the Luhn digit (ISO/IEC 7812-1).
@@ -43,6 +44,36 @@ pub(super) fn nir_corsica(_: &KeyRules, value: &[u8], at: usize) -> Option<Range
     // For the key, 2A counts as 19 and 2B as 18.
     (digits[5], digits[6]) = (1, if letter.eq_ignore_ascii_case(&b'A') { 9 } else { 8 });
     (alone && is_nir(&digits)).then_some(start..end)
+}
+
+/// Numbers that only their name tells from any other: SIREN and SIRET (INSEE), RPPS (the French register of health
+/// professionals). All have a Luhn digit, save the SIRET of La Poste.
+pub(super) fn behind_its_name(value: &[u8], at: usize, name: &Range<usize>) -> Option<Range<usize>> {
+    let name = &value[name.clone()];
+    let (_, len) = NAMED.iter().find(|(end, _)| name::ends_with_any_case(name, end))?;
+    let rest = &value[at + 1..];
+    let start = at + 1 + rest.iter().take(8).take_while(|b| matches!(b, b' ' | b'"' | b'\'' | b'\\')).count();
+    let mut digits = [0u8; 14];
+    let (mut count, mut end) = (0, start);
+    while let Some(&byte) = value.get(end) {
+        match digit(byte) {
+            Some(digit) => {
+                *digits.get_mut(count)? = digit;
+                count += 1;
+                end += 1;
+            }
+            None => match separator(value, end) {
+                Some(width) if value.get(end + width).is_some_and(u8::is_ascii_digit) && count < *len => {
+                    end += width
+                }
+                _ => break,
+            },
+        }
+    }
+    let digits = &digits[..count];
+    let la_poste =
+        digits.starts_with(&[3, 5, 6, 0, 0, 0, 0, 0, 0]) && digits.iter().sum::<u8>().is_multiple_of(5);
+    (count == *len && (luhn(digits) || la_poste)).then_some(start..end)
 }
 
 /// An IBAN (ISO 13616): the length of its country and 97-10 check digits (ISO 7064).
@@ -260,6 +291,8 @@ fn brand_lengths(digits: &[u8]) -> &'static [usize] {
         _ => &[],
     }
 }
+
+const NAMED: &[(&[u8], usize)] = &[(b"siren", 9), (b"siret", 14), (b"rpps", 11)];
 
 const SHORTEST: usize = 13;
 const LONGEST: usize = 19;

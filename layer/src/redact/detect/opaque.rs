@@ -75,7 +75,7 @@ pub(crate) fn tokens(value: &[u8]) -> impl Iterator<Item = Range<usize>> {
 }
 
 /// At least 28 characters, 4 of them upper case, 4 lower case, 3 digits; neither hexadecimal nor a UUID.
-pub(crate) fn is_opaque(token: &[u8]) -> bool {
+fn is_opaque(token: &[u8]) -> bool {
     let count = |test: fn(&u8) -> bool| token.iter().filter(|b| test(b)).count();
     token.len() >= SHORTEST
         && token.iter().all(|b| Alphabet::Base64.contains(*b))

@@ -22,7 +22,9 @@ pub(super) fn userinfo(_: &KeyRules, value: &[u8], at: usize) -> Option<Range<us
     }
     let colon = window[..authority].iter().position(|b| *b == b':')?;
     let after_colon = &window[colon + 1..authority];
-    if window.starts_with(b"[") || after_colon.iter().all(u8::is_ascii_digit) {
+    // `https://bob:<x@host`: of a port something would be there.
+    let odd = after_colon.is_empty() && rest.get(window.len()).is_some_and(u8::is_ascii_punctuation);
+    if window.starts_with(b"[") || (after_colon.iter().all(u8::is_ascii_digit) && !odd) {
         return None; // an IPv6 address, or a port
     }
     if let Some(at_sign) = window[authority..].iter().rposition(|b| *b == b'@') {

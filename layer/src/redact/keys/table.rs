@@ -198,6 +198,28 @@ pub(super) const FOREIGN: &[(KeyClass, &[&str])] = &[(
     ],
 )];
 
+/// Those names of identity that stand before a number, and so are told from prose inside a value.
+pub(super) const NUMBERS: &[&str] = &[
+    "ssn",
+    "nir",
+    "nin",
+    "bsn",
+    "nss",
+    "socialsecurity",
+    "nhsnumber",
+    "securitesociale",
+    "numerosecu",
+    "numsecu",
+    "cartevitale",
+    "numerofiscal",
+    "taxid",
+    "nationalid",
+    "matriculeins",
+    "driverlicense",
+    "driverslicense",
+    "drivinglicence",
+];
+
 /// Where a stem is but the beginning of another word.
 pub(super) const STEM_DENIALS: &[(&str, &[&str])] = &[("secret", &["ary", "aries", "ariat", "ion"])];
 

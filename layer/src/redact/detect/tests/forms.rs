@@ -69,6 +69,8 @@ const FORMS: &[&str] = &[
     // Addresses
     "postgres://app:§\"x@db/x",
     "postgres://app:§ x@db/x",
+    "https://bob:<password>§@host/",
+    "token=mysql -u root -p§;secret=mysql -u root -p§",
     "jdbc:oracle:thin:app/§@//db:1521/x",
     "sqlplus app/§@db",
     "https://h/cb?code=§&state=1",
