@@ -145,8 +145,8 @@ fn alone(char: char) -> Option<&'static str> {
     if is_ignorable(char) || is_combining_mark(char) {
         return Some("");
     }
-    if let Some((_, text)) = SIGNS.iter().find(|(signs, _)| signs.contains(char)) {
-        return Some(text);
+    if let Ok(at) = SORTED_SIGNS.binary_search_by_key(&char, |(sign, _)| *sign) {
+        return Some(SORTED_SIGNS[at].1);
     }
     if !char.is_ascii() && char.is_whitespace() {
         return Some(" ");
@@ -193,6 +193,14 @@ const SIGNS: &[(&str, &str)] = &[
     ("ߺˍ", "_"),
     ("\u{2028}\u{2029}", "\n"),
 ];
+
+/// [`SIGNS`] by character.
+static SORTED_SIGNS: LazyLock<Vec<(char, &'static str)>> = LazyLock::new(|| {
+    let each = SIGNS.iter().flat_map(|(signs, text)| signs.chars().map(move |sign| (sign, *text)));
+    let mut sorted: Vec<_> = each.collect();
+    sorted.sort_by_key(|(sign, _)| *sign);
+    sorted
+});
 
 /// The zero of each script's digits that no compatibility mapping resolves (Unicode 15, general category Nd).
 const DIGIT_ZEROS: &[u32] = &[

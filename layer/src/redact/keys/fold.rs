@@ -1,5 +1,7 @@
 //! From a name as written to letters with word boundaries.
 
+use std::sync::LazyLock;
+
 use unicode_normalization::UnicodeNormalization;
 use unicode_normalization::char::is_combining_mark;
 
@@ -121,11 +123,20 @@ pub(in crate::redact) fn look_alike(char: char) -> Option<&'static str> {
         'œ' => return Some("oe"),
         _ => {}
     }
-    LOOK_ALIKES.iter().find_map(|(odd, plain)| {
-        let at = odd.chars().position(|c| c == char)?;
-        plain.get(at..=at)
-    })
+    let at = SORTED.binary_search_by_key(&char, |(odd, _)| *odd).ok()?;
+    Some(SORTED[at].1)
 }
+
+/// [`LOOK_ALIKES`] by character: a value may consist of them.
+static SORTED: LazyLock<Vec<(char, &'static str)>> = LazyLock::new(|| {
+    let pairs = LOOK_ALIKES.iter().flat_map(|(odd, plain)| {
+        odd.chars().enumerate().filter_map(|(at, char)| Some((char, plain.get(at..=at)?)))
+    });
+    let mut sorted: Vec<_> = pairs.collect();
+    sorted.sort_by_key(|(odd, _)| *odd);
+    sorted.dedup_by_key(|(odd, _)| *odd);
+    sorted
+});
 
 /// Per script: characters, and below them what they look like.
 const LOOK_ALIKES: &[(&str, &str)] = &[

@@ -194,7 +194,7 @@ const SLOTS: usize = 1 << 15;
 
 /// Fibonacci hashing (Knuth, volume 3, section 6.4) of the lower three bytes.
 #[inline]
-fn slot(four: u32) -> usize {
+pub(super) fn slot(four: u32) -> usize {
     ((four << 8).wrapping_mul(0x9e37_79b1) >> 17) as usize
 }
 

@@ -1,5 +1,7 @@
 //! Detectors look at the candidates of one value.
 
+use std::ops::Range;
+
 use super::filter::{self, COUNTRY, DIGITS, PAIRS, SIGN_HERE, STEM, WORD};
 use super::{Hit, Scanner};
 use crate::redact::custom::Find;
@@ -160,7 +162,10 @@ impl Scanner {
         budget: &mut Budget,
     ) -> Option<Find> {
         match DETECTORS.get(detector) {
-            Some(built_in) => Some(Find { range: built_in.verify(keys, value, at)?, label: None }),
+            Some(built_in) => {
+                let range = within_windows(value, at, |window| built_in.verify(keys, window, at))?;
+                Some(Find { range, label: None })
+            }
             None => self.own.get(detector - DETECTORS.len())?.verify(value, at, budget),
         }
     }
@@ -169,6 +174,30 @@ impl Scanner {
 fn is_assignment(detector: usize) -> bool {
     DETECTORS.get(detector).is_some_and(|row| matches!(row.trigger, Trigger::Assign))
 }
+
+/// What `verify` finds, without showing it more than it needs: what decides about a candidate stands near it, and what
+/// belongs to a find is looked for further away only as long as there is more. A detector that reads to the end of the
+/// value at every candidate would take the square of its length.
+#[inline]
+fn within_windows(
+    value: &[u8],
+    at: usize,
+    verify: impl Fn(&[u8]) -> Option<Range<usize>>,
+) -> Option<Range<usize>> {
+    let mut width = WINDOW;
+    loop {
+        let end = value.len().min(at + width);
+        let range = verify(&value[..end])?;
+        // It may have ended because the window does.
+        if end == value.len() || range.end < at + width / 2 {
+            return Some(range);
+        }
+        width *= 4;
+    }
+}
+
+/// As far as a candidate is looked at for a decision, and half of it for what is hidden at once.
+const WINDOW: usize = 1024;
 
 /// Assignments looked at inside what an assignment already hides, in one scan.
 const NESTED_MOST: usize = 64;

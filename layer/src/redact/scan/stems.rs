@@ -1,5 +1,6 @@
-//! The literals that start a secret, by their first byte.
+//! The literals that start a secret, by their first three bytes.
 
+use super::filter::slot;
 use crate::redact::custom::Custom;
 use crate::redact::detect::{DETECTORS, Trigger};
 
@@ -36,8 +37,10 @@ impl Stem {
 #[derive(Debug)]
 pub(super) struct Stems {
     all: Vec<Stem>,
-    /// Indices into `all`.
-    by_first: Box<[Vec<u16>; 256]>,
+    /// Indices into `all`, group by group.
+    grouped: Vec<u16>,
+    /// Where in `grouped` each group begins; one more than there are groups.
+    groups: Box<[u16]>,
 }
 
 impl Stems {
@@ -60,16 +63,16 @@ impl Stems {
                 add(text, false, DETECTORS.len() + index);
             }
         }
-        let mut by_first: Box<[Vec<u16>; 256]> = Box::new(std::array::from_fn(|_| Vec::new()));
+        // Hundreds of stems begin with a letter, a few with three.
+        let mut members: Vec<(usize, u16)> = Vec::new();
         for (index, stem) in all.iter().enumerate() {
-            let first = stem.text[0];
-            by_first[usize::from(first)].push(index as u16);
-            let other = if stem.ignore_case { swap_case(first) } else { first };
-            if other != first {
-                by_first[usize::from(other)].push(index as u16);
-            }
+            members.extend(stem.first_three().into_iter().map(|three| (group(three), index as u16)));
         }
-        Stems { all, by_first }
+        members.sort_unstable();
+        members.dedup();
+        let starts = (0..=GROUPS).map(|group| members.partition_point(|(g, _)| *g < group) as u16);
+        let groups = starts.collect();
+        Stems { all, grouped: members.into_iter().map(|(_, index)| index).collect(), groups }
     }
 
     pub(super) fn all(&self) -> &[Stem] {
@@ -77,8 +80,12 @@ impl Stems {
     }
 
     /// Tells of each detector whose stem starts at `at`.
+    #[inline]
     pub(super) fn at(&self, value: &[u8], at: usize, mut tell: impl FnMut(usize)) {
-        for index in &self.by_first[usize::from(value[at])] {
+        let Some(three) = value.get(at..).and_then(|rest| rest.first_chunk()) else { return };
+        let group = group(*three);
+        let members = usize::from(self.groups[group])..usize::from(self.groups[group + 1]);
+        for index in &self.grouped[members] {
             let stem = &self.all[usize::from(*index)];
             if stem.starts(&value[at..]) {
                 tell(stem.detector);
@@ -86,6 +93,13 @@ impl Stems {
         }
     }
 }
+
+fn group(three: [u8; 3]) -> usize {
+    slot(u32::from_le_bytes([three[0], three[1], three[2], 0])) % GROUPS
+}
+
+/// Several for each stem.
+const GROUPS: usize = 4096;
 
 pub(super) fn swap_case(byte: u8) -> u8 {
     if byte.is_ascii_alphabetic() { byte ^ 0x20 } else { byte }
