@@ -67,6 +67,7 @@ impl World {
                 .storage(Arc::new(disk.clone()))
                 .clock(clock.clone())
                 .rng(Rng::seeded(self.seed))
+                .warn_of_siblings(!self.control)
         };
         let (layer, guard) = options()
             .mirror(mirror.clone())

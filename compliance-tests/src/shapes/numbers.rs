@@ -41,7 +41,8 @@ pub(super) fn shapes() -> Vec<Shape> {
                 0 => emit::event("login", "app", &[(key, &number)]),
                 1 => emit::event("login", "app", &[(key, &u128::from(number))]),
                 2 => emit::event("login", "app", &[(key, &tracing_core::field::debug(Some(number)))]),
-                _ => error!("login {{\"{key}\":{number},\"n\":1}} {key}={number}"),
+                // In a text only names of credentials count.
+                _ => error!("login {{\"password\":{number},\"n\":1}} token={number} cvv: {number}"),
             }
         }),
         shape(35, "error!(note = … with a letter before it)", Only(&["iban"]), |scene, s, seed| {
