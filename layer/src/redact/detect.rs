@@ -77,6 +77,8 @@ pub(crate) enum Trigger {
     /// Each maximal run of digits, space, `.`, `-`, `/`, `_`, tabulator, line break and U+00A0 with at least 13
     /// digits; at its first digit.
     Digits,
+    /// Each maximal run of at least 16 ASCII letters and digits; at the first byte behind it.
+    WordEnd,
     /// Two ASCII letters and two digits, not after an ASCII letter or digit.
     CountryCode,
     /// Each `://`.

@@ -34,6 +34,7 @@ pub(crate) struct Scanner {
     digits: Vec<usize>,
     country: Vec<usize>,
     scheme: Vec<usize>,
+    word_end: Vec<usize>,
     assign: Vec<usize>,
     /// The policy's own detectors; their indices follow those of the built-in rows.
     own: Box<[Custom]>,
@@ -89,6 +90,7 @@ impl Scanner {
             at: with(|trigger| matches!(trigger, Trigger::At)),
             digits: with(|trigger| matches!(trigger, Trigger::Digits)),
             country: with(|trigger| matches!(trigger, Trigger::CountryCode)),
+            word_end: with(|trigger| matches!(trigger, Trigger::WordEnd)),
             scheme: with(|trigger| matches!(trigger, Trigger::Scheme)),
             assign: with(|trigger| matches!(trigger, Trigger::Assign)),
             labels: (0..DETECTORS.len()).map(Label::detector).chain(own_labels).collect(),

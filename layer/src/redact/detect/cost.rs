@@ -33,6 +33,7 @@ impl Trigger {
                 .any(|stem| rest.get(..stem.len()).is_some_and(|r| r.eq_ignore_ascii_case(stem.as_bytes()))),
             Trigger::At => rest[0] == b'@',
             Trigger::Digits => rest[0].is_ascii_digit() && !before.is_some_and(|b| b.is_ascii_digit()),
+            Trigger::WordEnd => after_word && !rest[0].is_ascii_alphanumeric(),
             Trigger::CountryCode => {
                 !after_word
                     && matches!(rest, [a, b, c, d, ..] if a.is_ascii_alphabetic() && b.is_ascii_alphabetic()

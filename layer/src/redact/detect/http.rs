@@ -96,14 +96,15 @@ pub(super) fn sendgrid(_: &KeyRules, value: &[u8], at: usize) -> Option<Range<us
 }
 
 /// An Airtable token: `pat`, 14 characters, a dot, 64 hexadecimal digits.
-pub(super) fn airtable(_: &KeyRules, value: &[u8], at: usize) -> Option<Range<usize>> {
-    let dot = at + 17;
-    // Nothing but the dot is looked at in `path` and `pattern`.
-    if value.get(dot) != Some(&b'.') || !value[at..dot].iter().all(u8::is_ascii_alphanumeric) {
+/// Found by the end of its first part: `pat` begins too many words to be looked for.
+pub(super) fn airtable(_: &KeyRules, value: &[u8], dot: usize) -> Option<Range<usize>> {
+    let start = dot.checked_sub(17)?;
+    if value[dot] != b'.' || !value[start..dot].starts_with(b"pat") {
         return None;
     }
+    let is_word = value[start..dot].iter().all(u8::is_ascii_alphanumeric);
     let run = Alphabet::Hex.run(value, dot + 1);
-    (run >= 40).then(|| at..dot + 1 + Alphabet::Alnum.run(value, dot + 1))
+    (is_word && run >= 40).then(|| start..dot + 1 + Alphabet::Alnum.run(value, dot + 1))
 }
 
 /// A Discord bot token: base64 of a number of 17 to 19 digits, a dot, six characters, a dot, a signature.

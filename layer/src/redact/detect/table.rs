@@ -327,7 +327,7 @@ pub(crate) static DETECTORS: &[Detector] = &[
         made("tskey-auth-", Alnum, 40)
     }),
     token("figma_token", &["figd_", "figu_"], Dash, 40, "recalled", || made("figd_", Alnum, 40)),
-    custom("airtable_token", Stems(&["pat"]), http::airtable, Credential, "recalled", || {
+    custom("airtable_token", Trigger::WordEnd, http::airtable, Credential, "recalled", || {
         format!("{}.{}", made("pat", Alnum, 14), Hex.sample(64))
     }),
     token("contentful_token", &["CFPAT-"], Dash, 43, "recalled", || made("CFPAT-", Alnum, 43)),

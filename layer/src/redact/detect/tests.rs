@@ -74,6 +74,10 @@ fn is_triggered(trigger: &Trigger, value: &[u8], at: usize, done: usize) -> bool
             }
             rest[0].is_ascii_digit() && fresh && digits >= 13
         }
+        Trigger::WordEnd => {
+            let word = value[..at].iter().rev().take_while(|b| b.is_ascii_alphanumeric()).count();
+            word >= 16 && !rest[0].is_ascii_alphanumeric()
+        }
         Trigger::CountryCode => {
             at.checked_sub(1).is_none_or(|i| !value[i].is_ascii_alphanumeric())
                 && matches!(rest, [a, b, c, d, ..] if a.is_ascii_alphabetic() && b.is_ascii_alphabetic()

@@ -37,6 +37,7 @@ impl Notes {
 struct Done {
     digits: usize,
     word: usize,
+    word_end: usize,
     list: usize,
 }
 
@@ -109,6 +110,11 @@ impl Scanner {
             }
             if kinds & WORD != 0 {
                 done.word = word::look(text, at, done.word, runs);
+                if at >= done.word_end {
+                    let rest = text[at..].iter().take_while(|byte| byte.is_ascii_alphanumeric());
+                    done.word_end = at + rest.count();
+                    self.word_end.iter().for_each(|detector| _ = hit(budget, *detector, done.word_end));
+                }
             }
             if kinds & PAIRS != 0 {
                 done.list = list::look(text, at, done.list, runs);
