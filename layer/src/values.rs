@@ -214,7 +214,14 @@ impl Visit for Visitor<'_> {
         if let Some(index) = self.wanted(field) {
             // JSON has no word for these two.
             let kind = if value.is_finite() { Kind::Bare } else { Kind::Text };
-            self.values.format(index, kind, format_args!("{value:?}"));
+            match value.abs() {
+                // `{:?}` would write 4.1e18, in which nobody sees a card's number. All of its digits are exact here.
+                size @ 1e16..1e19 => {
+                    let sign = if value < 0.0 { "-" } else { "" };
+                    self.values.format(index, kind, format_args!("{sign}{}.0", size as u64));
+                }
+                _ => self.values.format(index, kind, format_args!("{value:?}")),
+            }
         }
     }
 

@@ -24,8 +24,8 @@ use crate::values::SEPARATOR;
 pub(super) struct Tables {
     /// Bits are buckets.
     stem: [StemTables; SETS],
-    /// Bits are classes.
-    class: [[u8; 16]; 2],
+    /// Bits are classes; by low and by high nibble, twice for the two halves of a vector.
+    class: [[u8; 32]; 2],
     /// Which three bytes begin a stem, by [`slot`].
     first_three: Box<[u64; SLOTS / 64]>,
     #[cfg(target_arch = "x86_64")]
@@ -84,7 +84,7 @@ impl Tables {
     pub(super) fn new(stems: &[Stem]) -> Tables {
         let mut tables = Tables {
             stem: Buckets::new(stems).tables(),
-            class: [[0; 16]; 2],
+            class: [[0; 32]; 2],
             first_three: Box::new([0; SLOTS / 64]),
             #[cfg(target_arch = "x86_64")]
             avx2: std::arch::is_x86_feature_detected!("avx2"),
@@ -100,8 +100,12 @@ impl Tables {
             (64, &[5, 7], &[0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10]),
         ];
         for (bit, high, low) in classes {
-            low.iter().for_each(|nibble| tables.class[0][usize::from(*nibble)] |= bit);
-            high.iter().for_each(|nibble| tables.class[1][usize::from(*nibble)] |= bit);
+            for (table, nibbles) in tables.class.iter_mut().zip([low, high]) {
+                for nibble in nibbles {
+                    table[usize::from(*nibble)] |= bit;
+                    table[usize::from(*nibble) + 16] |= bit;
+                }
+            }
         }
         for three in stems.iter().flat_map(Stem::first_three) {
             let slot = slot(u32::from_le_bytes([three[0], three[1], three[2], 0]));

@@ -3,8 +3,8 @@
 
 use crate::redact::scan::stems::{Stem, swap_case};
 
-/// Four positions of a stem, each by low and by high nibble; bits are buckets.
-pub(super) type StemTables = [[[u8; 16]; 2]; 4];
+/// Four positions of a stem, each by low and by high nibble, twice for the two halves of a vector; bits are buckets.
+pub(super) type StemTables = [[[u8; 32]; 2]; 4];
 
 /// Of eight buckets each. With one set, a quarter of ordinary prose would need the second look.
 pub(super) const SETS: usize = 2;
@@ -37,12 +37,14 @@ impl Buckets {
     }
 
     pub(super) fn tables(&self) -> [StemTables; SETS] {
-        let mut tables = [[[[0; 16]; 2]; 4]; SETS];
+        let mut tables = [[[[0; 32]; 2]; 4]; SETS];
         for (bucket, nibbles) in self.0.iter().enumerate() {
             for (position, halves) in nibbles.iter().enumerate() {
                 for (half, taken) in halves.iter().enumerate() {
                     for nibble in (0..16).filter(|nibble| taken >> nibble & 1 == 1) {
-                        tables[bucket / 8][position][half][nibble] |= 1 << (bucket % 8);
+                        let table = &mut tables[bucket / 8][position][half];
+                        table[nibble] |= 1 << (bucket % 8);
+                        table[nibble + 16] |= 1 << (bucket % 8);
                     }
                 }
             }
