@@ -80,8 +80,8 @@ impl Budget {
 }
 
 /// What a value may cost for each of its bytes, and what a short one may cost beyond that.
-const PER_BYTE: usize = 32;
-const SMALL_WORK: usize = 32 * 1024;
+const PER_BYTE: usize = 24;
+const SMALL_WORK: usize = 128 * 1024;
 
 impl Scanner {
     /// Adds to `hits` what stands in `text` in another form; it starts `offset` bytes into the buffer that hits count

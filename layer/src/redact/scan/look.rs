@@ -68,7 +68,7 @@ impl Scanner {
                 }
                 *nested += 1;
             }
-            budget.spend(VERIFY);
+            budget.spend(if is_assignment(detector) { ASSIGNMENT } else { VERIFY });
             let Find { range, label } = self.detect(detector, keys, text, at, budget)?;
             budget.spend(range.len());
             let (hit_start, hit_end) = ((start + range.start) as u32, (start + range.end) as u32);
@@ -81,6 +81,7 @@ impl Scanner {
             Some(range.end)
         };
         for candidate in candidates {
+            budget.spend(CANDIDATE);
             if budget.is_spent() {
                 return false;
             }
@@ -109,7 +110,9 @@ impl Scanner {
                 }
             }
             if kinds & WORD != 0 {
-                done.word = word::look(text, at, done.word, runs);
+                let before = done.word;
+                done.word = word::look(text, at, before, runs);
+                budget.spend(done.word - before.max(at).min(done.word));
                 if at >= done.word_end {
                     let rest = text[at..].iter().take_while(|byte| byte.is_ascii_alphanumeric());
                     done.word_end = at + rest.count();
@@ -203,10 +206,15 @@ fn within_windows(
 }
 
 /// As far as a candidate is looked at for a decision, and half of it for what is hidden at once.
-const WINDOW: usize = 1024;
+const WINDOW: usize = 768;
 
 /// Assignments looked at inside what an assignment already hides, in one scan.
 const NESTED_MOST: usize = 64;
 
-/// What a look costs, in bytes scanned.
-const VERIFY: usize = 100;
+/// What a look costs, in bytes scanned: about what the worst of them takes, since nobody counts what it reads. Ordinary
+/// text has a stem every hundred bytes and an assignment every twenty.
+const VERIFY: usize = 600;
+const ASSIGNMENT: usize = 150;
+
+/// What a candidate costs before anybody looks at it.
+const CANDIDATE: usize = 8;
