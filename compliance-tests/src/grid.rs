@@ -50,6 +50,11 @@ impl Cell {
         self.shape().state
     }
 
+    /// Whether its shape leaks with so few secrets that some seeds may not show it.
+    pub fn is_rarely_seen(self) -> bool {
+        self.shape().is_rarely_seen()
+    }
+
     /// The detector that its secret is made for; `key` for one that only a name gives away.
     pub fn detector(self) -> &'static str {
         self.row().map_or("key", |row| row.name)

@@ -37,6 +37,11 @@ pub(crate) struct Shape {
 type Emit = dyn Fn(&Scene, &str, &mut Seed) + Send + Sync;
 
 impl Shape {
+    /// Whether it leaks with so few secrets that some seeds may not show it.
+    pub(crate) fn is_rarely_seen(&self) -> bool {
+        later::is_rare(self.class, &self.code)
+    }
+
     /// Logs it. The same seed logs the same.
     pub(crate) fn emit(&self, scene: &Scene, secret: &str, seed: &mut Seed) {
         (self.emit)(scene, secret, seed);
@@ -76,6 +81,11 @@ pub(crate) fn all() -> &'static [Shape] {
     &ALL
 }
 
+/// Class, code and reason of each shape in which a secret is known to come out.
+pub(crate) fn known() -> impl Iterator<Item = &'static (u8, &'static str, &'static str)> {
+    later::KNOWN.iter().chain(later::RARE)
+}
+
 fn shape(
     class: u8,
     code: impl Into<Cow<'static, str>>,
@@ -103,7 +113,7 @@ mod tests {
 
     #[test]
     fn every_known_leak_is_a_shape() {
-        for (class, code, why) in later::KNOWN {
+        for (class, code, why) in later::KNOWN.iter().chain(later::RARE) {
             assert!(!why.is_empty());
             assert!(all().iter().any(|s| s.class == *class && s.code == *code), "class {class}: {code}");
         }
