@@ -80,7 +80,7 @@ impl Budget {
 }
 
 /// What a value may cost for each of its bytes, and what a short one may cost beyond that.
-const PER_BYTE: usize = 24;
+const PER_BYTE: usize = 64;
 const SMALL_WORK: usize = 128 * 1024;
 
 impl Scanner {

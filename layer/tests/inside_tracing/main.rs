@@ -8,6 +8,7 @@
 mod allowances;
 mod detectors;
 mod direct;
+mod encodings;
 mod filters;
 mod format;
 mod generations;

@@ -274,6 +274,35 @@ fn what_cannot_be_examined_in_time_is_replaced_as_a_whole() {
     assert_eq!(kinds, [overrun, Kind::Text]);
 }
 
+#[test]
+fn large_values_of_ordinary_kinds_are_examined_to_the_end() {
+    let secret = DETECTORS.iter().find(|row| row.name == "npm_token").map(|row| (row.example)()).unwrap();
+    let bytes: Vec<u8> = (0..40_000u32).map(|i| (i.wrapping_mul(2_654_435_761) >> 13) as u8).collect();
+    for (kind, text) in [
+        (
+            "JSON",
+            "{\"id\":1,\"name\":\"x\",\"tags\":[\"a\",\"b\"],\"at\":\"2026-11-21T09:10:11Z\"},".repeat(800),
+        ),
+        ("JSON in JSON", "{\\\"id\\\":1,\\\"name\\\":\\\"x\\\"},\\n".repeat(1_500)),
+        ("a pretty struct", "Row {\n    id: 1,\n    name: \"x\",\n    seen: None,\n}\n".repeat(1_000)),
+        ("logfmt", "level=info at=1834 path=/v1/x status=200 user=u_123 ".repeat(1_000)),
+        ("CSV", "1,Jane,2026-11-21,12.5,paid\n".repeat(2_000)),
+        ("bytes", format!("{:?}", &bytes[..12_000])),
+        ("base64", base64(&bytes, STANDARD, true)),
+        ("hexadecimal", bytes[..25_000].iter().map(|byte| format!("{byte:02x}")).collect()),
+        ("a dump", bytes[..18_000].iter().map(|byte| format!("{byte:02x} ")).collect()),
+        ("a query", "https://example.org/s?q=a%20b%20c&page=2&sort=asc ".repeat(1_000)),
+        ("French", "L’été, « déjà vu » : 3\u{202f}000 œufs à 5\u{a0}€ l’unité. ".repeat(700)),
+        ("Russian", "Москва и Санкт-Петербург, версия v2 готова. ".repeat(700)),
+        ("Chinese", "東京都：渋谷区、番号１２３。".repeat(1_200)),
+    ] {
+        let length = text.floor_char_boundary(60_000);
+        let masked = masked(&format!("{} {secret}", &text[..length]));
+        assert!(!masked.contains("[redacted:overrun]"), "{kind}: given up");
+        assert!(masked.ends_with("[redacted:npm_token]"), "{kind}: its end was not examined");
+    }
+}
+
 /// Pieces of escapes and of secrets.
 fn mixed() -> impl Strategy<Value = String> {
     let all = || ESCAPES.iter().chain(RUNS).chain(DISGUISES);

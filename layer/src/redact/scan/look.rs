@@ -213,8 +213,8 @@ const NESTED_MOST: usize = 64;
 
 /// What a look costs, in bytes scanned: about what the worst of them takes, since nobody counts what it reads. Ordinary
 /// text has a stem every hundred bytes and an assignment every twenty.
-const VERIFY: usize = 600;
-const ASSIGNMENT: usize = 150;
+const VERIFY: usize = 400;
+const ASSIGNMENT: usize = 100;
 
 /// What a candidate costs before anybody looks at it.
 const CANDIDATE: usize = 8;
