@@ -128,6 +128,7 @@ impl Scanner {
                 while !stretch.is_empty() {
                     let run = filter::digit_run(text, stretch.clone());
                     stretch.start = run.end.max(stretch.start + 1);
+                    budget.spend(RUN_OF_DIGITS * run.len());
                     if filter::count_digits(&text[run.clone()]) < filter::RUN {
                         continue;
                     }
@@ -172,7 +173,7 @@ impl Scanner {
     ) -> Option<Find> {
         match DETECTORS.get(detector) {
             Some(built_in) => {
-                let range = within_windows(value, at, |window| built_in.verify(keys, window, at))?;
+                let range = within_windows(value, at, budget, |window| built_in.verify(keys, window, at))?;
                 Some(Find { range, label: None })
             }
             None => self.own.get(detector - DETECTORS.len())?.verify(value, at, budget),
@@ -191,6 +192,7 @@ fn is_assignment(detector: usize) -> bool {
 fn within_windows(
     value: &[u8],
     at: usize,
+    budget: &mut Budget,
     verify: impl Fn(&[u8]) -> Option<Range<usize>>,
 ) -> Option<Range<usize>> {
     let mut width = WINDOW;
@@ -199,6 +201,10 @@ fn within_windows(
         let range = verify(&value[..end])?;
         // It may have ended because the window does.
         if end == value.len() || range.end < at + width / 2 {
+            return Some(range);
+        }
+        budget.spend(READ * width);
+        if budget.is_spent() {
             return Some(range);
         }
         width *= 4;
@@ -215,6 +221,12 @@ const NESTED_MOST: usize = 64;
 /// text has a stem every hundred bytes and an assignment every twenty.
 const VERIFY: usize = 400;
 const ASSIGNMENT: usize = 100;
+
+/// What a byte costs that a detector reads to find the end of what it hides: it may look several times.
+const READ: usize = 16;
+
+/// What a byte of a run of digits costs, which may hold a number from each of them on.
+const RUN_OF_DIGITS: usize = 32;
 
 /// What a candidate costs before anybody looks at it.
 const CANDIDATE: usize = 8;
