@@ -34,11 +34,18 @@ fn log(lines: &[String]) -> Vec<String> {
     texts(&captured.records())
 }
 
+/// Whether all of it is the secret. Of others a part says what they are, such as a name or a tag, and stays.
+fn is_whole(canary: &Canary) -> bool {
+    detect(canary.text()).iter().any(|found| found.range == (0..canary.text().len()))
+}
+
 /// Secrets of all kinds as services log them: between words, in quotes and brackets, beside names, in JSON.
 fn sane_line(seed: &mut Seed) -> String {
     const WORDS: &[&str] =
         &["served", "room 7", "n=5", "state: open,", "took 3 ms;", "(ok)", "[1, 2]", "Some(3)", "é"];
-    let known: Vec<_> = detectors().collect();
+    // Tags and tables of their own would be cut by the quotes and brackets that are put around them here.
+    let known: Vec<_> =
+        detectors().filter(|detector| is_whole(&Canary::of(detector, &mut seed.clone()))).collect();
     let pieces = (0..1 + seed.below(6)).map(|_| {
         let secret = Canary::of(seed.clone().pick(&known), seed).text().to_owned();
         let plain = Canary::plain(seed).text().to_owned();
@@ -247,21 +254,20 @@ fn a_marker_is_all_that_stands_in_a_secrets_place() {
         let mut random = Seed::new(seed);
         let known: Vec<_> = detectors().collect();
         let canaries = known.iter().map(|detector| Canary::of(detector, &mut random));
-        // Of others a part says what they are, and stays.
-        let whole =
-            |canary: &Canary| detect(canary.text()).iter().any(|d| d.range == (0..canary.text().len()));
-        let canaries: Vec<Canary> = canaries.filter(whole).collect();
+        let canaries: Vec<Canary> = canaries.filter(is_whole).collect();
         assert!(canaries.len() > 60);
-        // As they are, and with an escape before them, so that they are found in what was decoded.
+        // As they are, and with one letter escaped, so that they are found in what was decoded alone.
         let lines = canaries.iter().flat_map(|canary| {
-            ["", "\\u0020"].map(|before| format!("before {before}{} after", canary.text()))
+            let text = canary.text();
+            let at = (text.len() / 2..).find(|at| text.as_bytes()[*at].is_ascii_alphanumeric()).unwrap();
+            let escaped = format!("{}\\u{:04x}{}", &text[..at], text.as_bytes()[at], &text[at + 1..]);
+            [text.to_owned(), escaped].map(|text| format!("before {text} after"))
         });
         let texts = log(&lines.collect::<Vec<_>>());
         let markers = texts.chunks(4).zip(&canaries).map(|(texts, canary)| {
             let all = texts.iter().all(|text| {
                 let inside = text.strip_prefix("before ").and_then(|rest| rest.strip_suffix(" after"));
-                let inside = inside.unwrap_or_default().trim_start_matches("\\u0020");
-                marker(inside).is_some()
+                inside.and_then(marker).is_some()
             });
             if all { None } else { Some(canary.detector()) }
         });
