@@ -13,7 +13,8 @@ use crate::redact::label::Label;
 /// Texts of one event's fields.
 #[derive(Debug, Default)]
 pub(crate) struct Values {
-    /// All values, each followed by [`SEPARATOR`].
+    /// All values, each followed by two [`SEPARATOR`]s: with one, two lists of numbers side by side would look like one,
+    /// whose second half is not looked at again.
     pub(crate) bytes: Vec<u8>,
     pub(crate) entries: Vec<Entry>,
     /// What was masked in a value before it came here.
@@ -107,7 +108,7 @@ impl Values {
     #[inline]
     fn close(&mut self, field: usize, kind: Kind, start: usize) {
         let end = self.bytes.len();
-        self.bytes.push(SEPARATOR);
+        self.bytes.extend_from_slice(&[SEPARATOR; 2]);
         self.entries.push(Entry { field: field as u16, kind, start: start as u32, end: end as u32 });
     }
 }

@@ -31,6 +31,20 @@ fn an_encoded_secret_is_hidden_and_what_stands_around_it_is_not() {
 }
 
 #[test]
+fn lists_of_numbers_in_fields_side_by_side_are_each_looked_at() {
+    let token = example("npm_token");
+    let pairs: Vec<String> = token.bytes().map(|byte| format!("{byte:02x}")).collect();
+    let pairs = pairs.join(":");
+    let world = World::new();
+    world.log(|| info!(first = pairs, second = pairs, third = pairs, "pairs"));
+    let hidden = "[redacted:npm_token]";
+    assert_eq!(
+        world.record("app")["attributes"],
+        json!({ "first": hidden, "second": hidden, "third": hidden })
+    );
+}
+
+#[test]
 fn a_float_that_holds_a_card_number_is_hidden() {
     // Of 19 digits; a float holds those that are a multiple of 512.
     let luhn = |number: &u64| {

@@ -69,8 +69,10 @@ fn next_line(text: &[u8], line: usize, end: usize) -> Option<usize> {
     let next = end + gap;
     let len = text[next..].iter().take(LONGEST_LINE).take_while(|byte| SIX[usize::from(**byte)] < 64).count();
     let behind = text.get(next + len);
-    (len > 0 && behind.is_none_or(|byte| matches!(byte, b'\r' | b'\n' | b'=' | b'"' | b'\'' | b'-')))
-        .then_some(next)
+    // Behind a line as long as those of a mail or of a key, prose may follow the end.
+    let is_full = matches!(end - line, 64 | 76) && len <= end - line;
+    let ends = || behind.is_none_or(|byte| matches!(byte, b'\r' | b'\n' | b'=' | b'"' | b'\'' | b'-'));
+    (len > 0 && (is_full || ends())).then_some(next)
 }
 
 /// The digits around `seen`, in pairs as they were there.
