@@ -93,7 +93,7 @@ pub static CLASSES: [Class; 38] = [
         17,
         "hexadecimal",
         Covered,
-        "In either case, with `0x`, with other encodings within; most of it with colons and blanks.",
+        "In either case, with `0x`, with other encodings within, with colons and blanks.",
     ),
     class(
         18,
