@@ -33,7 +33,7 @@ pub(super) static ENCODINGS: &[Encoding] = &[
     }),
     in_key(14, "percent(percent(…))", |s, seed| percent(s, seed, |_| true).replace('%', "%25")),
     encoding(14, "percent(percent(percent(…)))", |s, seed| {
-        percent(s, seed, |_| true).replace('%', "%25").replace('%', "%25")
+        percent(s, seed, |_| true).replace('%', "%2525")
     }),
     encoding(15, "base64(…)", |s, _| base64(s.as_bytes(), false)),
     encoding(15, "base64(…) without padding", |s, _| unpadded(base64(s.as_bytes(), false))),
@@ -90,7 +90,7 @@ pub(super) static ENCODINGS: &[Encoding] = &[
     encoding(19, "{:02X?} of bytes(…)", |s, _| format!("{:02X?}", s.as_bytes())),
     encoding(19, "{:?} of FromUtf8Error(…)", |s, _| {
         let bytes = [s.as_bytes(), b"\xff"].concat();
-        String::from_utf8(bytes).map_or_else(|error| format!("{error:?}"), |text| text)
+        String::from_utf8(bytes).unwrap_or_else(|error| format!("{error:?}"))
     }),
     encoding(19, "JSON of bytes(…)", |s, _| format!("{:?}", s.as_bytes()).replace(' ', "")),
     in_key(31, "zero-width(…)", |s, seed| {
