@@ -147,12 +147,9 @@ impl Bench {
             .args(arguments)
             .current_dir(&self.copy)
             .env("CARGO_TARGET_DIR", &self.target)
-            // Each fault is a small change, and nobody debugs it.
+            // Each fault is a small change.
             .env("CARGO_INCREMENTAL", "1")
-            .env("CARGO_PROFILE_DEV_DEBUG", "false")
-            .env("CARGO_PROFILE_TEST_DEBUG", "false")
             .env("CARGO_TERM_COLOR", "never")
-            .env("RUST_BACKTRACE", "0")
             .env("PROPTEST_RNG_SEED", "20261121")
             .stdin(Stdio::null())
             .stdout(file)
