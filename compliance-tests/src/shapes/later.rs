@@ -19,32 +19,29 @@ pub(super) fn is_rare(class: u8, code: &str) -> bool {
 /// Class, code, reason.
 pub(crate) static KNOWN: &[(u8, &str, &str)] = &[
     (4, "KEY is …", "too few names count there"),
+    (4, "KEY(…)", "too few names count there"),
+    (4, "| KEY | … |", "a form with quotes, blanks or markup of its own, within another form"),
+    (
+        4,
+        "| name | value |\n| KEY | … |",
+        "a form with quotes, blanks or markup of its own, within another form",
+    ),
+    (5, "[\"KEY\",\"…\"]", "too few names count there"),
     (9, "error!(\"{:#?}\", Secret::Password(…))", "a variant is not always taken for a name"),
+    (9, "error!(secret = ?Secret::Password(…))", "a variant is not always taken for a name"),
     (
         15,
         "class 15 of class 31 of {\"password\":\"…\"}",
-        "lines of base64 are not always joined, and what it holds is not always folded",
+        "invisible characters in what was decoded are not folded away",
     ),
-    (
-        15,
-        "class 15 of class 31 of …",
-        "lines of base64 are not always joined, and what it holds is not always folded",
-    ),
+    (15, "class 15 of class 31 of …", "invisible characters in what was decoded are not folded away"),
     (
         17,
         "class 17 of class 31 of {\"password\":\"…\"}",
-        "not every pair of digits is joined to the others, and what they hold is not always folded",
+        "invisible characters in what was decoded are not folded away",
     ),
-    (
-        17,
-        "class 17 of class 31 of …",
-        "not every pair of digits is joined to the others, and what they hold is not always folded",
-    ),
-    (
-        17,
-        "password=hex(…) with blanks",
-        "not every pair of digits is joined to the others, and what they hold is not always folded",
-    ),
+    (17, "class 17 of class 31 of …", "invisible characters in what was decoded are not folded away"),
+    (17, "password=hex(…) with blanks", "only the first pair is taken for the value"),
     (
         28,
         "error!(\"password=…\") split by a line's break",
@@ -77,46 +74,20 @@ pub(crate) static KNOWN: &[(u8, &str, &str)] = &[
         "error!(note = … in groups, two blanks between)",
         "this separator also stands between other numbers",
     ),
-    (35, "error!(note = … with a letter before it)", "a letter before it makes another word"),
+    (37, "[\"mysql\", \"-p…\"]", "the flag or the quotes around it are not understood"),
+    (37, "app --KEY … --next 5", "the flag or the quotes around it are not understood"),
+    (37, "mysql -u app -p… clinic", "the flag or the quotes around it are not understood"),
 ];
 
-/// The same, where fewer than one secret in sixty comes out.
+/// The same, where fewer than one secret in a hundred comes out.
 pub(crate) static RARE: &[(u8, &str, &str)] = &[
-    (4, "KEY(…)", "too few names count there"),
     (4, "KEY\t…", "too few names count there"),
     (4, "set_KEY(\"…\")", "too few names count there"),
     (4, "user,KEY,n\nbob,…,7", "a form with quotes, blanks or markup of its own, within another form"),
     (4, "user;KEY\nbob;…", "a form with quotes, blanks or markup of its own, within another form"),
-    (4, "| KEY | … |", "a form with quotes, blanks or markup of its own, within another form"),
-    (
-        4,
-        "| name | value |\n| KEY | … |",
-        "a form with quotes, blanks or markup of its own, within another form",
-    ),
-    (5, "[\"KEY\",\"…\"]", "too few names count there"),
-    (9, "error!(secret = ?Secret::Password(…))", "a variant is not always taken for a name"),
     (12, "/cb?code=…&state=x", "some names are too ordinary there"),
     (12, "https://maps.example.org/api?key=…", "some names are too ordinary there"),
-    (
-        15,
-        "base64(<1 to 5 bytes> password=…)",
-        "lines of base64 are not always joined, and what it holds is not always folded",
-    ),
-    (
-        15,
-        "base64(password=…) in lines",
-        "lines of base64 are not always joined, and what it holds is not always folded",
-    ),
-    (
-        15,
-        "base64({\"password\":\"…\"}) in lines",
-        "lines of base64 are not always joined, and what it holds is not always folded",
-    ),
-    (
-        15,
-        "base64(…) in lines",
-        "lines of base64 are not always joined, and what it holds is not always folded",
-    ),
+    (15, "base64(<1 to 5 bytes> password=…)", "invisible characters in what was decoded are not folded away"),
     (
         28,
         "error!(note = \"<0 to 200 bytes> …\")",
@@ -124,8 +95,16 @@ pub(crate) static RARE: &[(u8, &str, &str)] = &[
     ),
     (33, "before control character within(…) after", "a control character can take the next digit with it"),
     (33, "control character within(…)", "a control character can take the next digit with it"),
-    (36, "error!(note = \"x…\"), a longer word", "what is glued before it makes another word"),
-    (37, "[\"mysql\", \"-p…\"]", "the flag or the quotes around it are not understood"),
-    (37, "app --KEY … --next 5", "the flag or the quotes around it are not understood"),
-    (37, "mysql -u app -p… clinic", "the flag or the quotes around it are not understood"),
+    (35, "error!(note = … with a letter before it)", "this separator also stands between other numbers"),
+    (
+        36,
+        "error!(note = \"(…)\"), and other brackets",
+        "a form with quotes, blanks or markup of its own, within another form",
+    ),
+    (
+        36,
+        "error!(note = \"x…\"), a longer word",
+        "a form with quotes, blanks or markup of its own, within another form",
+    ),
+    (37, "-DKEY=…", "the flag or the quotes around it are not understood"),
 ];
