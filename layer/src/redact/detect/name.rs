@@ -98,7 +98,9 @@ pub(super) fn names_a_secret(rules: &KeyRules, mut name: &[u8]) -> bool {
     while let [0x80..=0xbf, rest @ ..] = name {
         name = rest;
     }
-    std::str::from_utf8(name).is_ok_and(|name| rules.class_in_text(name).is_some())
+    let names = |name: &[u8]| std::str::from_utf8(name).is_ok_and(|name| rules.class_in_text(name).is_some());
+    // `-DPIN=…`, a property on Java's command line: the flag is no part of the word.
+    names(name) || name.strip_prefix(b"-D").is_some_and(names)
 }
 
 /// The same, and not only payment data or one of the policy's names: what follows such a name without any sign
