@@ -6,10 +6,14 @@
 
 mod ack;
 mod error;
+pub mod key;
 mod lane;
+pub mod merkle;
+pub mod note;
 mod place;
 mod queue;
-mod recover;
+pub(crate) mod recover;
+pub mod seal;
 mod shard;
 mod store;
 #[cfg(test)]

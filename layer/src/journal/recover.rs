@@ -164,7 +164,12 @@ fn is_record(line: &[u8]) -> bool {
 }
 
 /// Copies the bytes from `offset` on into a file of their own, durably.
-fn quarantine(storage: &dyn Storage, folder: &Path, shard: &Path, offset: u64) -> Result<(), OpenError> {
+pub(crate) fn quarantine(
+    storage: &dyn Storage,
+    folder: &Path,
+    shard: &Path,
+    offset: u64,
+) -> Result<(), OpenError> {
     let room = folder.join("quarantine");
     make_folder(storage, &room)?;
     let name = shard.file_name().unwrap_or_default().to_string_lossy();

@@ -1,0 +1,410 @@
+//! The ledger: the small log of lifecycle facts, never purged.
+//!
+//! `<base>/ledger/ledger.jsonl` has one [`Entry`] per line, each followed by a seal, and a checkpoint beside it. The
+//! service and the command line both append to it: whoever does holds the lock for the time of one append.
+//!
+//! An entry is durable when [`Ledger::append`] returns `Ok`. Dying before that leaves a tail without a seal, which the
+//! next append moves to quarantine: nobody was told of it. An error of the disk makes this ledger refuse until it is
+//! opened anew, since nothing is known of the file then.
+
+mod fact;
+
+use std::io::{self, BufRead as _, BufReader};
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use crate::clock::Clock;
+use crate::journal::key::{Public, Signer};
+use crate::journal::merkle::{Hash, Tree};
+use crate::journal::note::Checkpoint;
+use crate::journal::seal::Seal;
+use crate::record::stamp::Stamp;
+use crate::storage::{File, Lock, Storage};
+
+pub use fact::{Entry, Fact, PolicyRef, ShardRef};
+
+/// A ledger open for appending.
+#[derive(Debug)]
+pub struct Ledger {
+    storage: Arc<dyn Storage>,
+    folder: PathBuf,
+    origin: String,
+    signer: Arc<Signer>,
+    clock: Clock,
+    state: Mutex<State>,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    tree: Tree,
+    /// Bytes of the file that the tree covers.
+    bytes: u64,
+    /// An append failed, so that the file's state is unknown.
+    failed: bool,
+}
+
+impl Ledger {
+    /// Opens the ledger below a base folder, and makes it if there is none.
+    ///
+    /// # Errors
+    /// Of the storage; `InvalidData` if the ledger was changed: then it must be looked into with `dihya verify`.
+    pub fn open(
+        storage: Arc<dyn Storage>,
+        base: &Path,
+        origin: String,
+        signer: Arc<Signer>,
+        clock: Clock,
+    ) -> io::Result<Ledger> {
+        let folder = base.join(FOLDER);
+        storage.create_dir(&folder)?;
+        storage.sync_dir(base)?;
+        let ledger = Ledger { storage, folder, origin, signer, clock, state: Mutex::default() };
+        let lock = ledger.lock()?;
+        let path = ledger.path();
+        if ledger.storage.stat(&path)?.is_none() {
+            drop(ledger.storage.create(&path)?);
+            ledger.storage.sync_dir(&ledger.folder)?;
+        }
+        let torn = ledger.catch_up(&mut ledger.state())?;
+        drop(lock);
+        if let Some((offset, bytes)) = torn {
+            ledger.append(Fact::Recovered { shard: FOLDER.into(), offset, bytes }.into())?;
+        }
+        Ok(ledger)
+    }
+
+    /// Adds an entry, durably; its line number.
+    ///
+    /// # Errors
+    /// Nothing is known of the entry then, and this ledger takes no other.
+    pub fn append(&self, mut entry: Entry) -> io::Result<u64> {
+        let lock = self.lock()?;
+        let mut state = self.state();
+        if state.failed {
+            return Err(io::Error::other("the ledger could not be written before; open the log anew"));
+        }
+        // Another process may have appended, or died while it did.
+        let torn = self.catch_up(&mut state)?;
+        state.failed = true;
+        if let Some((offset, bytes)) = torn {
+            self.write(&mut state, Fact::Recovered { shard: FOLDER.into(), offset, bytes }.into())?;
+        }
+        entry.timestamp = time(self.clock.now());
+        let number = self.write(&mut state, entry)?;
+        state.failed = false;
+        self.publish(&state.tree)?;
+        drop(lock);
+        Ok(number)
+    }
+
+    /// The entries, the oldest first, and what is wrong with the ledger, if anything is.
+    pub fn read(&self) -> io::Result<Reading> {
+        read(&*self.storage, &self.folder, &self.origin, &self.signer.public())
+    }
+
+    /// Lines and root, as this process knows them.
+    pub fn head(&self) -> (u64, Hash) {
+        let state = self.state();
+        (state.tree.size(), state.tree.root())
+    }
+
+    fn write(&self, state: &mut State, mut entry: Entry) -> io::Result<u64> {
+        if entry.timestamp.is_empty() {
+            entry.timestamp = time(self.clock.now());
+        }
+        let number = state.tree.size();
+        let mut lines = serde_json::to_vec(&entry).map_err(io::Error::other)?;
+        lines.push(b'\n');
+        let mut tree = state.tree.clone();
+        tree.push_lines(&lines);
+        let seal = Seal::new(&self.signer, &self.origin, &tree).line();
+        tree.push_lines(seal.as_bytes());
+        lines.extend_from_slice(seal.as_bytes());
+        let mut file = self.storage.open(&self.path())?;
+        file.append(&lines)?;
+        file.sync()?;
+        state.tree = tree;
+        state.bytes += lines.len() as u64;
+        Ok(number)
+    }
+
+    /// Takes up what stands behind the bytes known so far, and cuts what no seal covers: where it began, and its length.
+    fn catch_up(&self, state: &mut State) -> io::Result<Option<(u64, u64)>> {
+        let path = self.path();
+        let from = self.storage.read(&path, state.bytes)?;
+        let mut tree = state.tree.clone();
+        let mut offset = state.bytes;
+        lines(from, |line, whole| {
+            offset += line.len() as u64;
+            let seal = Seal::parse(line).filter(|_| whole);
+            let covered = seal.is_some_and(|seal| seal.covers(&tree));
+            if whole {
+                tree.push_lines(line);
+            }
+            if covered {
+                state.tree = tree.clone();
+                state.bytes = offset;
+            } else if Seal::is(line) && whole {
+                return Err(io::Error::new(
+                    io::ErrorKind::InvalidData,
+                    format!("the ledger was changed before byte {offset}; look into it with `dihya verify`"),
+                ));
+            }
+            Ok(())
+        })?;
+        if offset == state.bytes {
+            return Ok(None);
+        }
+        let cut = offset - state.bytes;
+        crate::journal::recover::quarantine(&*self.storage, &self.folder, &path, state.bytes)
+            .map_err(io::Error::other)?;
+        let mut file = self.storage.open(&path)?;
+        file.truncate(state.bytes)?;
+        file.sync()?;
+        Ok(Some((state.bytes, cut)))
+    }
+
+    /// Replaces the checkpoint. Not synced: it can be made again from the seal, and the next append does.
+    fn publish(&self, tree: &Tree) -> io::Result<()> {
+        let note = Checkpoint::of(&self.origin, tree).sign(&self.signer);
+        replace(&*self.storage, &self.folder.join(CHECKPOINT), note.as_bytes())
+    }
+
+    fn path(&self) -> PathBuf {
+        self.folder.join(FILE)
+    }
+
+    fn lock(&self) -> io::Result<Box<dyn Lock>> {
+        let until = Instant::now() + LOCK_WAIT;
+        loop {
+            match self.storage.lock(&self.folder.join(".lock"), &format!("{}\n", std::process::id())) {
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock && Instant::now() < until => {
+                    std::thread::sleep(LOCK_POLL);
+                }
+                other => return other,
+            }
+        }
+    }
+
+    fn state(&self) -> std::sync::MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// What was read of a ledger.
+#[derive(Clone, Debug, Default)]
+pub struct Reading {
+    /// The entries that seals cover, by line number.
+    pub entries: Vec<(u64, Entry)>,
+    /// The tree over the lines that seals cover.
+    pub tree: Tree,
+    /// What is wrong, each with the line's number.
+    pub problems: Vec<(u64, String)>,
+}
+
+/// Reads a ledger without holding its lock: `folder` is `<base>/ledger`. No file is an empty ledger.
+pub fn read(storage: &dyn Storage, folder: &Path, origin: &str, key: &Public) -> io::Result<Reading> {
+    let mut reading = Reading::default();
+    let path = folder.join(FILE);
+    if storage.stat(&path)?.is_none() {
+        return Ok(reading);
+    }
+    let mut key = *key;
+    let mut tree = Tree::new();
+    let mut waiting = Vec::new();
+    lines(storage.read(&path, 0)?, |line, whole| {
+        let number = tree.size();
+        if !whole {
+            reading
+                .problems
+                .push((number, "the last line is torn: its writer died, or writes just now".into()));
+            return Ok(());
+        }
+        if let Some(seal) = Seal::parse(line) {
+            if !seal.covers(&tree) {
+                reading
+                    .problems
+                    .push((number, "a line before this seal was changed, removed or added".into()));
+            } else if !seal.is_signed(&key, origin) {
+                reading.problems.push((number, "this seal is not signed by the log's key".into()));
+            }
+            reading.entries.append(&mut waiting);
+        } else if let Ok(entry) = serde_json::from_slice::<Entry>(line) {
+            waiting.push((number, entry));
+        } else {
+            reading.problems.push((number, "this line is no entry".into()));
+        }
+        tree.push_lines(line);
+        if Seal::is(line) {
+            reading.tree = tree.clone();
+            // A rotation counts once its own seal stands.
+            if let Some((_, Entry { fact: Fact::KeyRotated { new, .. }, .. })) = reading.entries.last()
+                && let Some((_, new)) = Public::from_vkey(new)
+            {
+                key = new;
+            }
+        }
+        Ok(())
+    })?;
+    if let Some((number, _)) = waiting.first() {
+        reading.problems.push((*number, "no seal covers what stands from here on".into()));
+    }
+    Ok(reading)
+}
+
+/// Hands on each line with its newline, and whether it has one.
+fn lines(from: impl io::Read, mut to: impl FnMut(&[u8], bool) -> io::Result<()>) -> io::Result<()> {
+    let mut from = BufReader::with_capacity(64 * 1024, from);
+    let mut line = Vec::new();
+    while from.read_until(b'\n', &mut line)? > 0 {
+        to(&line, line.ends_with(b"\n"))?;
+        line.clear();
+    }
+    Ok(())
+}
+
+/// Writes a small file anew in one step: a reader finds the old one or the new one.
+pub(crate) fn replace(storage: &dyn Storage, path: &Path, bytes: &[u8]) -> io::Result<()> {
+    let mut name = std::ffi::OsString::from(".");
+    name.push(path.file_name().unwrap_or_default());
+    name.push(".new");
+    let beside = path.with_file_name(name);
+    match storage.remove(&beside) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+        _ => {}
+    }
+    let mut file: Box<dyn File> = storage.create(&beside)?;
+    file.append(bytes)?;
+    storage.rename(&beside, path)
+}
+
+/// RFC 3339 with microseconds.
+pub(crate) fn time(unix_micros: i64) -> String {
+    let mut text = Vec::with_capacity(27);
+    Stamp::default().write_time(&mut text, unix_micros);
+    String::from_utf8_lossy(&text).into_owned()
+}
+
+/// The ledger's folder below the base.
+pub(crate) const FOLDER: &str = "ledger";
+const FILE: &str = "ledger.jsonl";
+const CHECKPOINT: &str = "ledger.checkpoint";
+/// An append takes a sync; many processes at once are a handful.
+const LOCK_WAIT: Duration = Duration::from_secs(10);
+const LOCK_POLL: Duration = Duration::from_millis(2);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::storage::{Fault, Memory, Step};
+
+    const NOON: i64 = 1_795_176_000_000_000;
+
+    fn disk() -> Memory {
+        let disk = Memory::new();
+        disk.create_dir(Path::new("/log")).unwrap();
+        disk
+    }
+
+    fn open(disk: &Memory) -> io::Result<Ledger> {
+        let signer = Arc::new(Signer::from_seed(&[7; 32]));
+        Ledger::open(
+            Arc::new(disk.clone()),
+            Path::new("/log"),
+            "test/-/ledger".into(),
+            signer,
+            Clock::manual(NOON),
+        )
+    }
+
+    fn fact(n: u32) -> Entry {
+        Fact::ShardOpened { shard: format!("app/{n}") }.into()
+    }
+
+    fn shards(reading: &Reading) -> Vec<&str> {
+        let shards = reading.entries.iter().filter_map(|(_, entry)| match &entry.fact {
+            Fact::ShardOpened { shard } => Some(shard.as_str()),
+            _ => None,
+        });
+        shards.collect()
+    }
+
+    #[test]
+    fn what_was_appended_is_read_back_sealed() {
+        let disk = disk();
+        let ledger = open(&disk).unwrap();
+        assert_eq!(ledger.append(fact(1)).unwrap(), 0);
+        assert_eq!(ledger.append(fact(2)).unwrap(), 2);
+        let reading = ledger.read().unwrap();
+        assert_eq!(shards(&reading), ["app/1", "app/2"]);
+        assert_eq!(reading.problems, []);
+        assert_eq!(reading.entries[0].1.timestamp, "2026-11-20T12:00:00.000000Z");
+        assert_eq!((reading.tree.size(), reading.tree.root()), ledger.head());
+        let note =
+            String::from_utf8(disk.files()[Path::new("/log/ledger/ledger.checkpoint")].clone()).unwrap();
+        let checkpoint = Checkpoint::open(&note, &ledger.signer.public()).unwrap();
+        assert_eq!((checkpoint.size, checkpoint.root), ledger.head());
+    }
+
+    #[test]
+    fn two_processes_append_to_one_ledger() {
+        let disk = disk();
+        let (one, two) = (open(&disk).unwrap(), open(&disk).unwrap());
+        one.append(fact(1)).unwrap();
+        two.append(fact(2)).unwrap();
+        one.append(fact(3)).unwrap();
+        let reading = two.read().unwrap();
+        assert_eq!(shards(&reading), ["app/1", "app/2", "app/3"]);
+        assert_eq!(reading.problems, []);
+    }
+
+    #[test]
+    fn an_unsealed_tail_goes_to_quarantine_and_the_ledger_tells_so() {
+        let disk = disk();
+        open(&disk).unwrap().append(fact(1)).unwrap();
+        let path = Path::new("/log/ledger/ledger.jsonl");
+        disk.open(path).unwrap().append(b"{\"v\":1,\"timesta").unwrap();
+        let ledger = open(&disk).unwrap();
+        ledger.append(fact(2)).unwrap();
+        let reading = ledger.read().unwrap();
+        assert_eq!(shards(&reading), ["app/1", "app/2"]);
+        assert_eq!(reading.problems, []);
+        assert!(matches!(reading.entries[1].1.fact, Fact::Recovered { bytes: 15, .. }));
+        assert!(disk.files().keys().any(|path| path.starts_with("/log/ledger/quarantine")));
+    }
+
+    #[test]
+    fn any_flipped_bit_is_found() {
+        let disk = disk();
+        let ledger = open(&disk).unwrap();
+        ledger.append(fact(1)).unwrap();
+        ledger.append(fact(2)).unwrap();
+        let path = Path::new("/log/ledger/ledger.jsonl");
+        let bytes = disk.files()[path].clone();
+        for bit in 0..bytes.len() * 8 {
+            let mut flipped = bytes.clone();
+            flipped[bit / 8] ^= 1 << (bit % 8);
+            let mut file = disk.open(path).unwrap();
+            file.truncate(0).unwrap();
+            file.append(&flipped).unwrap();
+            let reading = ledger.read().unwrap();
+            assert!(!reading.problems.is_empty(), "bit {bit} is not covered");
+        }
+    }
+
+    #[test]
+    fn after_a_failed_sync_it_refuses_until_it_is_opened_anew() {
+        let disk = disk();
+        let ledger = open(&disk).unwrap();
+        ledger.append(fact(1)).unwrap();
+        disk.fault_on(Step::Sync, "/log/ledger", Fault::Lost(io::ErrorKind::Other));
+        assert!(ledger.append(fact(2)).is_err());
+        disk.heal();
+        assert!(ledger.append(fact(3)).is_err());
+        open(&disk).unwrap().append(fact(4)).unwrap();
+        let reading = ledger.read().unwrap();
+        assert_eq!(reading.problems, []);
+        assert_eq!(shards(&reading).last(), Some(&"app/4"));
+    }
+}
