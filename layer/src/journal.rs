@@ -14,7 +14,7 @@ mod place;
 mod queue;
 pub(crate) mod recover;
 pub mod seal;
-mod shard;
+pub(crate) mod shard;
 mod store;
 #[cfg(test)]
 mod tests;

@@ -86,6 +86,7 @@
 //! - *Records are missing under load*: look at `dihya_dropped_total{reason}`, and raise that channel's `queue`.
 
 mod callsite;
+pub mod catalog;
 mod channel;
 mod clock;
 mod core;

@@ -13,7 +13,7 @@ use chrono::{DateTime, NaiveDate};
 use crate::storage::{File, FileId, Storage};
 
 /// The place of a shard among its channel's: by day, then by number.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) struct Name {
     pub(crate) day: NaiveDate,
     pub(crate) number: u32,

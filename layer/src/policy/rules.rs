@@ -123,7 +123,8 @@ pub(super) const REGEX: Shape = Shape {
 pub(super) const DETECTORS_MOST: usize = 32;
 
 /// Names that the folder of the records uses otherwise.
-pub(super) const RESERVED: [&str; 4] = ["dihya", "ledger", "lock", "quarantine"];
+pub(super) const RESERVED: [&str; 8] =
+    ["archive", "dihya", "imported", "ledger", "lock", "quarantine", "state", "tiles"];
 
 /// Detectors that may be switched off: what they find is personal, not a credential.
 pub(super) const PERSONAL_DETECTORS: [&str; 3] = ["email", "iban", "nir"];
