@@ -131,7 +131,7 @@ pub use journal::{ChannelReport, Commit, CommitError, OpenError, ShutdownReport}
 pub use journal::{key, merkle, note, seal};
 pub use layer::DihyaLayer;
 pub use open::{InitError, Options, init, open};
-pub use policy::{NotAPeriod, Origin, Period, Policy, PolicyError, Problem, Setting};
+pub use policy::{NotAPeriod, Origin, Period, Policy, PolicyError, Problem, Role, Setting};
 pub use probe::ProbeError;
 pub use profile::{Sector, UnknownSector};
 pub use redact::custom::code::Detector;

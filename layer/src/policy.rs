@@ -13,6 +13,7 @@ mod keys;
 mod period;
 mod read;
 mod retention;
+mod roles;
 mod rules;
 #[cfg(feature = "schema")]
 mod schema;
@@ -21,11 +22,13 @@ mod starter;
 mod suggest;
 mod units;
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
+use sha2::{Digest, Sha256};
 use tracing_core::LevelFilter;
 
 use crate::channel::Channel;
@@ -37,6 +40,8 @@ use crate::redact::custom::code::Detector;
 pub use error::{PolicyError, Problem};
 pub use period::{NotAPeriod, Period};
 pub(crate) use retention::Retention;
+pub use roles::Role;
+pub(crate) use roles::Roles;
 pub use show::{Origin, Setting};
 
 /// What goes where, what is hidden, how it is kept.
@@ -51,11 +56,15 @@ pub use show::{Origin, Setting};
 pub struct Policy {
     /// Whose defaults hold where nothing else is said.
     pub(crate) sector: Sector,
+    /// The operator's own number of the file.
+    pub(crate) version: Option<String>,
     /// The level of channels without one of their own.
     pub(crate) level: LevelFilter,
     pub(crate) service: Service,
     /// Never empty once checked; the first is the one in use until its disk fails.
     pub(crate) roots: Vec<PathBuf>,
+    /// Below so much free room the oldest shards go before their time.
+    pub(crate) min_free: Option<u64>,
     /// Index is [`Channel::index`]; the built-in six are always there.
     pub(crate) channels: Vec<ChannelPolicy>,
     /// First match wins.
@@ -65,11 +74,14 @@ pub struct Policy {
     pub(crate) redact: RedactPolicy,
     /// Names that a generation's `extra` may hold.
     pub(crate) generation_extra: Vec<String>,
+    pub(crate) roles: Roles,
     pub(crate) console: Option<Console>,
     /// Whether `open` installs the panic hook.
     pub(crate) panic_hook: bool,
     /// The file it was read from.
     pub(crate) file: Option<String>,
+    /// Its text, as long as the program has not changed what it says.
+    text: Option<Arc<str>>,
     /// Where the values come from that are not defaults, by key.
     pub(crate) origins: BTreeMap<String, Origin>,
 }
@@ -103,17 +115,21 @@ impl Policy {
         let channels: Vec<_> = Channel::BUILT_IN.iter().map(|name| defaults::channel(sector, name)).collect();
         Policy {
             sector,
+            version: None,
             level: defaults::LEVEL,
             service: defaults::service(),
             roots: Vec::new(),
+            min_free: None,
             routes: defaults::routes(&channels),
             own_routes: 0,
             channels,
             redact: RedactPolicy::default(),
             generation_extra: defaults::generation_extra(),
+            roles: Roles::default(),
             console: None,
             panic_hook: true,
             file: None,
+            text: None,
             origins: BTreeMap::from([("sector".to_owned(), Origin::Code)]),
         }
     }
@@ -146,7 +162,25 @@ impl Policy {
     #[must_use]
     pub fn detector(mut self, detector: impl Detector) -> Policy {
         self.redact.detectors.push(Custom::code(Arc::new(detector)));
+        self.text = None;
         self
+    }
+
+    /// The text that says what this policy says: that of its file, byte for byte, or a file made from what is in force
+    /// where there is none, or the program changed something.
+    pub fn text(&self) -> Cow<'_, str> {
+        self.text.as_deref().map_or_else(|| Cow::Owned(self.to_toml(false)), Cow::Borrowed)
+    }
+
+    /// SHA-256 of [`Policy::text`], in hexadecimal. Every certificate of a purge names it, beside
+    /// [`Policy::version`], and the ledger keeps the text under it.
+    pub fn hash(&self) -> String {
+        Sha256::digest(self.text().as_bytes()).iter().map(|byte| format!("{byte:02x}")).collect()
+    }
+
+    /// The operator's own number of the file, if it has one.
+    pub fn version(&self) -> Option<&str> {
+        self.version.as_deref()
     }
 
     /// The channel of this name.
@@ -185,6 +219,7 @@ impl Policy {
 
     fn set(mut self, key: &str) -> Policy {
         self.origins.insert(key.to_owned(), Origin::Code);
+        self.text = None;
         self
     }
 }
@@ -193,13 +228,16 @@ impl Policy {
 impl PartialEq for Policy {
     fn eq(&self, other: &Policy) -> bool {
         self.sector == other.sector
+            && self.version == other.version
             && self.level == other.level
             && self.service == other.service
             && self.roots == other.roots
+            && self.min_free == other.min_free
             && self.channels == other.channels
             && self.routes == other.routes
             && self.redact == other.redact
             && self.generation_extra == other.generation_extra
+            && self.roles == other.roles
             && self.console == other.console
             && self.panic_hook == other.panic_hook
     }
@@ -227,6 +265,18 @@ pub(crate) struct ChannelPolicy {
     pub(crate) strict: Option<Vec<String>>,
     /// How long its records are kept.
     pub(crate) retention: Retention,
+    /// Above so many bytes in the root its oldest shards go before their time.
+    pub(crate) max_bytes: Option<u64>,
+    pub(crate) backup: Backup,
+}
+
+/// What has to exist before a shard is purged.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Backup {
+    /// A verified copy in an archive.
+    Archive,
+    /// Nothing.
+    None,
 }
 
 /// What a producer meets when the queue is full.

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use tracing_core::LevelFilter;
 
 use super::error::{Problem, quote};
-use super::{OnFull, Policy, RedactPolicy, Route, rules, show, suggest};
+use super::{OnFull, Policy, RedactPolicy, Route, rules, show, suggest, units};
 use crate::redact::keys::KeyRules;
 
 impl Policy {
@@ -113,6 +113,18 @@ impl Policy {
                         "the {} channel records at info: a coarser level would silence it",
                         channel.name
                     )),
+                );
+            }
+            if let Some(most) = channel.max_bytes
+                && most < channel.shard_bytes
+            {
+                let expected =
+                    format!("at least the channel's shard_size, {}", units::write_bytes(channel.shard_bytes));
+                problems.push(
+                    Problem::new(format!("{key}.max_bytes"), expected, quote(&units::write_bytes(most)))
+                        .help(
+                            "the shard being written never goes: set a smaller shard_size too, or more bytes",
+                        ),
                 );
             }
             problems.extend(channel.retention.problems(&format!("{key}.retention")));

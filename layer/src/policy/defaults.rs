@@ -7,7 +7,7 @@ use tracing_core::LevelFilter;
 use crate::channel::Channel;
 use crate::profile::Sector;
 
-use super::{ChannelPolicy, OnFull, Route, Service, Sync, rules};
+use super::{Backup, ChannelPolicy, OnFull, Route, Service, Sync, rules};
 
 pub(super) const LEVEL: LevelFilter = LevelFilter::INFO;
 pub(super) const BLOCK_LIMIT: Duration = Duration::from_secs(5);
@@ -27,6 +27,8 @@ pub(super) fn channel(sector: Sector, name: &str) -> ChannelPolicy {
         shard_bytes: 256 << 20,
         strict: None,
         retention: sector.retention(name),
+        max_bytes: None,
+        backup: if lossless { Backup::Archive } else { Backup::None },
     }
 }
 
@@ -69,12 +71,14 @@ pub(super) fn why(pattern: &str, channel: &str) -> &'static str {
     match pattern {
         "sector" => "nothing is assumed about the service",
         "level" => "debug and trace cost the most and are read the least",
+        "version" => "the hash of the file tells it from others all the same",
         "panic_hook" => "the records before a panic are the ones that explain it",
         "service.name" => "the program's name",
         "service.version" => "unknown unless it is set",
         "service.instance" => "one process per root",
         "storage.root" => "none: the one value that has to be set",
         "storage.fallback_roots" => "a second disk is not assumed",
+        "storage.min_free" => "nothing goes before its time unless somebody decides so",
         "channels.*.level" if lossless => "evidence starts at info, whatever the default level",
         "channels.*.level" => "the default level",
         "channels.*.queue" if lossless || channel == "api" => {
@@ -92,10 +96,14 @@ pub(super) fn why(pattern: &str, channel: &str) -> &'static str {
             "at most a second of diagnostics is lost with the power; a commit still syncs at once"
         }
         "channels.*.shard_size" => "a file that compresses, copies and verifies in seconds",
+        "channels.*.max_bytes" => "nothing goes before its time unless somebody decides so",
+        "channels.*.backup" if lossless => "the only copy of evidence is not destroyed",
+        "channels.*.backup" => "diagnostics are not worth a second place",
         "channels.*.strict" => "a list of fields has to be chosen by somebody who knows them",
         "redact.mask_keys" | "redact.drop_keys" => "the built-in keys only",
         "redact.keep_keys" => "no exemption is assumed",
         "redact.off" => "every detector is on",
+        "roles" => "whoever can reach the files may do what the files allow",
         "generation.extra" => "measures of the work; none can hold a specification",
         "console" => "standard output and error belong to the service",
         "console.format" => "a console is read by people",

@@ -10,15 +10,15 @@ use crate::profile::Sector;
 use super::error::{Place, PolicyError, Problem, quote};
 use super::read::{self, Values};
 use super::{
-    ChannelPolicy, Console, ConsoleFormat, ConsoleStream, OnFull, Origin, Policy, Route, allow, defaults,
-    detectors, rules, suggest,
+    Backup, ChannelPolicy, Console, ConsoleFormat, ConsoleStream, OnFull, Origin, Policy, Route, allow,
+    defaults, detectors, roles, rules, suggest,
 };
 
 /// Parses a whole file.
 pub(super) fn parse(text: &str, file: &str) -> Result<Policy, PolicyError> {
     let mut values = read::read(text.strip_prefix('\u{feff}').unwrap_or(text));
     let unreadable = values.problems.iter().any(|p| p.key().is_empty());
-    let policy = build(&mut values, file);
+    let policy = build(&mut values, text, file);
     if !unreadable {
         let read = values.problems.len();
         for problem in policy.problems() {
@@ -48,10 +48,13 @@ pub(super) fn parse(text: &str, file: &str) -> Result<Policy, PolicyError> {
     Err(PolicyError::Invalid { file: file.to_owned(), problems })
 }
 
-fn build(values: &mut Values, file: &str) -> Policy {
+fn build(values: &mut Values, text: &str, file: &str) -> Policy {
     let sector = values.text("sector").and_then(|s| s.parse::<Sector>().ok()).unwrap_or_default();
     let mut policy = Policy::sector(sector);
     policy.file = Some(file.to_owned());
+    policy.text = Some(text.into());
+    policy.version = values.text("version").map(str::to_owned);
+    policy.min_free = values.bytes("storage.min_free");
     if let Some(name) = values.text("service.name") {
         policy.service.name = name.to_owned();
     }
@@ -80,6 +83,7 @@ fn build(values: &mut Values, file: &str) -> Policy {
     if let Some(extra) = values.texts("generation.extra") {
         policy.generation_extra = extra.to_vec();
     }
+    policy.roles = roles::read(values);
     if values.has("console") {
         policy.console = Some(Console {
             format: match values.text("console.format") {
@@ -162,6 +166,12 @@ fn one_channel(values: &mut Values, channel: &mut ChannelPolicy) {
     }
     if let Some(bytes) = values.bytes(&key("shard_size")) {
         channel.shard_bytes = bytes;
+    }
+    channel.max_bytes = values.bytes(&key("max_bytes"));
+    match values.text(&key("backup")) {
+        Some("archive") => channel.backup = Backup::Archive,
+        Some("none") => channel.backup = Backup::None,
+        _ => {}
     }
     let fields = values.texts(&key("fields")).map(<[String]>::to_vec);
     match (values.flag(&key("strict")), fields) {

@@ -101,6 +101,11 @@ pub(super) const KEYS: &[Key] = &[
         Kind::Level,
         "The least severe level recorded, for channels without a level of their own. Audit and security stay at info or finer.",
     ),
+    key(
+        "version",
+        Kind::Text(&rules::VERSION),
+        "The operator's own number of this file, named beside its hash wherever something is purged under it.",
+    ),
     key("panic_hook", Kind::Flag, "Whether a panic is recorded and drained to disk before the process ends."),
     key("service", Kind::Table, "Who writes the records."),
     key(
@@ -124,6 +129,11 @@ pub(super) const KEYS: &[Key] = &[
         "storage.fallback_roots",
         Kind::Texts(&rules::ROOT),
         "Folders on other disks, used in this order when the disk of the root fails.",
+    ),
+    key(
+        "storage.min_free",
+        Kind::Bytes { min: 1 << 20, max: 1 << 60 },
+        "Below so much free room on the disk of the root the oldest shards that may go do, before their time.",
     ),
     key("channels", Kind::Table, "The rules of each channel: the built-in ones, and channels of your own."),
     key("channels.*", Kind::Table, "One channel: its name is lower-case letters, digits, - and _."),
@@ -152,6 +162,16 @@ pub(super) const KEYS: &[Key] = &[
         "channels.*.shard_size",
         Kind::Bytes { min: RECORD, max: 64 << 30 },
         "A file that reaches this size is closed, and the next one of the day begins.",
+    ),
+    key(
+        "channels.*.max_bytes",
+        Kind::Bytes { min: RECORD, max: 1 << 60 },
+        "Above so many bytes of shards in the root the channel's oldest that may go do, before their time.",
+    ),
+    key(
+        "channels.*.backup",
+        Kind::Choice(&["archive", "none"]),
+        "What has to exist before a shard is purged: a verified copy in an archive (archive), or nothing (none).",
     ),
     key(
         "channels.*.strict",
@@ -280,6 +300,27 @@ pub(super) const KEYS: &[Key] = &[
     key("redact.allow.#.value", Kind::Text(&rules::LITERAL), "Only a find that is exactly this text."),
     key("redact.allow.#.prefix", Kind::Text(&rules::LITERAL), "Only a find that begins with this text."),
     key("redact.allow.#.reason", Kind::Text(&rules::PROSE), "Why it may be written, for whoever asks."),
+    key(
+        "roles",
+        Kind::Table,
+        "Who may do what with the command line. Without any role, whoever can reach the files may do all of it.",
+    ),
+    key(
+        "roles.reader",
+        Kind::Texts(&rules::PRINCIPAL),
+        "Users and groups that may query channels other than audit and security, and see the status.",
+    ),
+    key(
+        "roles.auditor",
+        Kind::Texts(&rules::PRINCIPAL),
+        "Users and groups that may read, verify and export everything, and change nothing.",
+    ),
+    key(
+        "roles.operator",
+        Kind::Texts(&rules::PRINCIPAL),
+        "Users and groups that may archive, restore, purge and set holds, and not read audit and security.",
+    ),
+    key("roles.admin", Kind::Texts(&rules::PRINCIPAL), "Users and groups that may do everything."),
     key("generation", Kind::Table, "The records of generated projects."),
     key(
         "generation.extra",

@@ -84,6 +84,22 @@ pub(super) const PROSE: Shape = Shape {
     },
 };
 
+/// A user or group of the operating system.
+pub(super) const PRINCIPAL: Shape = Shape {
+    expected: "a user or group of this system, such as \"user:alice\" or \"group:ops\"",
+    pattern: "^(user|group):[A-Za-z0-9_][A-Za-z0-9_.@-]*\\$?$",
+    max: 71,
+    fits: |text| {
+        let name = text.strip_prefix("user:").or_else(|| text.strip_prefix("group:"));
+        name.is_some_and(|name| {
+            let plain = name.strip_suffix('$').unwrap_or(name);
+            in_length(plain, 64)
+                && plain.starts_with(|c: char| c.is_ascii_alphanumeric() || c == '_')
+                && plain.bytes().all(|b| b.is_ascii_alphanumeric() || b"_.@-".contains(&b))
+        })
+    },
+};
+
 /// Names a marker, a key of the record's `redactions` and a metric's label.
 pub(super) const DETECTOR: Shape = Shape {
     expected: "a detector's name: 3 to 32 lower-case letters, digits and `_`, beginning with a letter",

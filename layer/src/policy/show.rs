@@ -8,7 +8,7 @@ use tracing_core::LevelFilter;
 use crate::redact::allow::Text;
 use crate::redact::custom::Form;
 
-use super::{ChannelPolicy, ConsoleFormat, ConsoleStream, OnFull, Policy, Sync, defaults, units};
+use super::{Backup, ChannelPolicy, ConsoleFormat, ConsoleStream, OnFull, Policy, Sync, defaults, units};
 
 /// Where a value comes from.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -63,6 +63,7 @@ impl Policy {
     pub fn settings(&self) -> Vec<Setting> {
         let mut list = Lister { policy: self, out: Vec::new() };
         list.add("sector", self.sector.name());
+        list.add("version", self.version.as_deref());
         list.add("level", level(self.level));
         list.add("panic_hook", self.panic_hook);
         // Not the name itself where it is the program's: the one that shows a policy is not the one that opens it.
@@ -73,6 +74,7 @@ impl Policy {
         let roots: Vec<_> = self.roots.iter().map(|r| r.to_string_lossy()).collect();
         list.add("storage.root", roots.first().map(AsRef::as_ref));
         list.add("storage.fallback_roots", json!(roots.get(1..).unwrap_or_default()));
+        list.add("storage.min_free", self.min_free.map(units::write_bytes));
         for channel in &self.channels {
             list.channel(channel);
         }
@@ -83,6 +85,7 @@ impl Policy {
         list.add("redact.off", json!(self.redact.off));
         list.detectors();
         list.allowances();
+        list.roles();
         list.add("generation.extra", json!(self.generation_extra));
         match self.console {
             None => list.add("console", Value::Null),
@@ -239,6 +242,8 @@ impl Lister<'_> {
         };
         self.add(&key("sync"), sync);
         self.add(&key("shard_size"), units::write_bytes(channel.shard_bytes));
+        self.add(&key("max_bytes"), channel.max_bytes.map(units::write_bytes));
+        self.add(&key("backup"), backup(channel.backup));
         self.add(&key("strict"), channel.strict.is_some());
         if let Some(fields) = &channel.strict {
             self.add(&key("fields"), json!(fields));
@@ -316,6 +321,17 @@ impl Lister<'_> {
         }
     }
 
+    fn roles(&mut self) {
+        let roles = &self.policy.roles;
+        if roles.is_empty() {
+            self.add("roles", Value::Null);
+        }
+        for (role, who) in roles.iter().filter(|(_, who)| !who.is_empty()) {
+            let names: Vec<String> = who.iter().map(ToString::to_string).collect();
+            self.add(&format!("roles.{}", role.name()), json!(names));
+        }
+    }
+
     fn routes(&mut self) {
         for (i, route) in self.policy.routes.iter().enumerate() {
             let own = i < self.policy.own_routes;
@@ -351,6 +367,13 @@ pub(super) fn level(level: LevelFilter) -> &'static str {
         LevelFilter::INFO => "info",
         LevelFilter::DEBUG => "debug",
         _ => "trace",
+    }
+}
+
+fn backup(backup: Backup) -> &'static str {
+    match backup {
+        Backup::Archive => "archive",
+        Backup::None => "none",
     }
 }
 

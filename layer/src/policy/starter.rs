@@ -14,6 +14,8 @@ sector = "{sector}"
 # The least severe level recorded; audit and security stay at info or finer.
 level = "info"
 
+# version = "1"             # yours to count; named beside the file's hash wherever something is purged
+
 # [service]
 # name = "my-service"        # the program's name otherwise
 # version = "1.0.0"
@@ -24,12 +26,15 @@ level = "info"
 root = "logs"
 # Other disks, used in this order when the first one fails.
 # fallback_roots = ["/mnt/spare/logs"]
+# min_free = "2 GiB"         # below it the oldest shards that may go do, before their time
 
 # [channels.audit]
 # queue = "4 MiB"            # what may wait for the disk
 # on_full = "block"          # the caller waits; "drop" loses the record, counted
 # block_limit = "5s"         # so long at most
 # sync = "batch"             # or a time such as "1s"
+# max_bytes = "20 GiB"       # the same for the shards of one channel
+# backup = "archive"         # no purge without a verified archive; "none" needs no copy
 # shard_size = "256 MiB"     # a larger file is closed and the next begins
 
 # A channel of your own, which records only the fields it names.
@@ -64,6 +69,13 @@ keep_keys = []
 # detector = "email"
 # value = "support@example.org"
 # reason = "printed on every page"
+
+# Who may do what with the command line; without roles, whoever can reach the files.
+# [roles]
+# reader = ["group:dev"]     # queries channels other than audit and security
+# auditor = ["user:dpo"]     # reads, verifies and exports everything
+# operator = ["group:ops"]   # archives, purges and sets holds
+# admin = ["user:root"]
 
 # Redacted records on a standard stream besides the files.
 # [console]
