@@ -32,6 +32,7 @@ use sha2::{Digest, Sha256};
 use tracing_core::LevelFilter;
 
 use crate::channel::Channel;
+use crate::ledger::PolicyRef;
 use crate::profile::Sector;
 use crate::redact::allow::Allowance;
 use crate::redact::custom::Custom;
@@ -176,6 +177,11 @@ impl Policy {
     /// [`Policy::version`], and the ledger keeps the text under it.
     pub fn hash(&self) -> String {
         Sha256::digest(self.text().as_bytes()).iter().map(|byte| format!("{byte:02x}")).collect()
+    }
+
+    /// This policy as certificates name it.
+    pub fn reference(&self) -> PolicyRef {
+        PolicyRef { version: self.version.clone(), sha256: self.hash() }
     }
 
     /// The operator's own number of the file, if it has one.

@@ -72,7 +72,7 @@ fn an_error_is_one_line_for_a_log() {
     let error = Policy::parse("[storage]\nroot = \"logs\"\nrot = 1\n", "dihya.toml").unwrap_err();
     assert_eq!(
         error.to_string(),
-        "dihya.toml:3:1: storage.rot: expected one of the keys root, fallback_roots, found the unknown key \"rot\"; \
+        "dihya.toml:3:1: storage.rot: expected one of the keys root, fallback_roots, min_free, found the unknown key \"rot\"; \
          did you mean `root`?"
     );
 }

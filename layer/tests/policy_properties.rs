@@ -72,10 +72,11 @@ fn channel(name: &'static str) -> BoxedStrategy<String> {
         time().prop_map(|t| format!("\"block\"\nblock_limit = {t}"))
     ];
     let sync = prop_oneof![Just("\"batch\"".to_owned()), time()];
+    let room = (word(&["archive", "none"]), of((64u64..=1 << 20).prop_map(|n| format!("\"{n} GiB\""))));
     let fields = subsequence(vec!["a", "order_id", "http.route", "é"], 1..=4)
         .prop_map(|f| format!("true\nfields = {}", serde_json::to_string(&f).unwrap_or_default()));
-    (word(levels), size(), of(waits), of(sync), size(), of(fields), retention())
-        .prop_map(move |(level, queue, on_full, sync, shard, strict, retention)| {
+    (word(levels), size(), of(waits), of(sync), size(), of(fields), retention(), room)
+        .prop_map(move |(level, queue, on_full, sync, shard, strict, retention, room)| {
             let mut out = format!("[channels.{name}]\n");
             for (key, value) in [
                 ("level", level),
@@ -83,6 +84,8 @@ fn channel(name: &'static str) -> BoxedStrategy<String> {
                 ("on_full", on_full),
                 ("sync", sync),
                 ("shard_size", shard),
+                ("backup", room.0),
+                ("max_bytes", room.1),
                 ("strict", strict),
                 ("retention", retention),
             ] {
@@ -153,17 +156,19 @@ fn file() -> BoxedStrategy<String> {
         word(&["generic", "health", "education", "ecommerce"]),
         word(&["off", "warn", "info", "trace"]),
         of(any::<bool>()),
+        of(quoted("[!-~]{1,20}".boxed())),
     );
     let service = (
         of(quoted("[A-Za-z0-9_-][A-Za-z0-9._-]{0,20}".boxed())),
         of(quoted("[!-~]{1,20}".boxed())),
         word(&["i1", "blue.2"]),
     );
-    let storage = (quoted("[a-zA-Z0-9é \"'\\\\.]{0,20}r".boxed()), keys(&["/mnt/one", "/mnt/two ü"]));
+    let storage = (quoted("[a-zA-Z0-9é \"'\\\\.]{0,20}r".boxed()), keys(&["/mnt/one", "/mnt/two ü"]), size());
     let channels =
         (channel("app"), channel("audit"), channel("api"), channel("generation"), channel("web-hooks"));
     let redact = (keys(&["badge", "clé"]), keys(&["raw"]), keys(&["author"]), keys(&["iban", "nir"]));
     let own = (detectors(), allowances());
+    let roles = (keys(&["user:ada", "group:ops.fr"]), keys(&["user:host$"]));
     let console = of((word(&["json", "text"]), word(&["stdout", "stderr"])));
     // Targets that do not cover one another, so that every route can match.
     let routes = subsequence(vec!["a::b", "a::c", "tower_http", "billing", "web-hooks"], 0..=5)
@@ -176,11 +181,12 @@ fn file() -> BoxedStrategy<String> {
                 })
                 .collect::<Vec<_>>()
         });
-    (top, service, storage, channels, redact, own, console, routes)
-        .prop_map(|(top, service, storage, channels, redact, own, console, routes)| {
+    (top, service, storage, channels, redact, own, console, routes, roles)
+        .prop_map(|(top, service, storage, channels, redact, own, console, routes, roles)| {
             let mut out = String::new();
             line(&mut out, "sector", &top.0);
             line(&mut out, "level", &top.1);
+            line(&mut out, "version", &top.3);
             line(&mut out, "panic_hook", &top.2.map(|b| b.to_string()));
             out.push_str("[service]\n");
             line(&mut out, "name", &service.0);
@@ -189,6 +195,11 @@ fn file() -> BoxedStrategy<String> {
             out.push_str("[storage]\n");
             line(&mut out, "root", &Some(storage.0));
             line(&mut out, "fallback_roots", &storage.1);
+            line(
+                &mut out,
+                "min_free",
+                &storage.2.filter(|text| !text.ends_with(" B\"") && !text.contains("KiB")),
+            );
             for channel in [channels.0, channels.1, channels.2, channels.3, channels.4] {
                 out.push_str(&channel);
             }
@@ -203,6 +214,9 @@ fn file() -> BoxedStrategy<String> {
             line(&mut out, "off", &redact.3);
             out.push_str(&own.0);
             out.push_str(&own.1);
+            out.push_str("[roles]\n");
+            line(&mut out, "reader", &roles.0);
+            line(&mut out, "admin", &roles.1);
             if let Some((format, stream)) = console {
                 out.push_str("[console]\n");
                 line(&mut out, "format", &format);
