@@ -98,6 +98,7 @@ pub mod fmt;
 pub mod fuzzing;
 mod generation;
 mod handle;
+pub mod hold;
 mod journal;
 mod layer;
 pub mod ledger;
@@ -105,6 +106,7 @@ mod macros;
 mod metrics;
 mod mirror;
 mod open;
+pub mod operation;
 #[cfg(feature = "otel")]
 mod otel;
 mod panic;
