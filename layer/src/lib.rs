@@ -116,6 +116,7 @@ mod profile;
 mod record;
 mod redact;
 mod report;
+pub mod retain;
 mod route;
 mod sensitive;
 mod siblings;
