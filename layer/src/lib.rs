@@ -113,6 +113,7 @@ mod panic;
 mod policy;
 mod probe;
 mod profile;
+pub mod purge;
 mod record;
 mod redact;
 mod report;
