@@ -5,7 +5,11 @@
 #[cfg(target_os = "linux")]
 mod check;
 mod evidence;
+mod hold;
+mod log;
+mod plan;
 mod policy;
+mod purge;
 
 use std::io::{self, Write as _};
 use std::process::ExitCode;
@@ -36,6 +40,15 @@ enum Command {
     #[cfg(target_os = "linux")]
     #[command(after_long_help = check::HELP)]
     Check(check::Command),
+    /// Show what retention would do and why, shard by shard, with dates
+    #[command(after_long_help = plan::HELP)]
+    Plan(plan::Command),
+    /// Purge what retention says is due, with a certificate of each shard
+    #[command(after_long_help = purge::HELP)]
+    Purge(purge::Command),
+    /// Keep records from being purged: legal holds
+    #[command(subcommand, arg_required_else_help = true, after_long_help = hold::HELP)]
+    Hold(hold::Command),
     /// Join what the tests of a compliance suite found into a report: JSON, JUnit, and one HTML page
     ///
     /// The tests of `dihya_compliance::suite!` each leave a result. Exit code 0: every rule that is claimed holds. 1: one
@@ -65,6 +78,16 @@ impl Answer {
     fn wrong(err: impl Into<String>) -> Answer {
         Answer { out: Vec::new(), err: err.into(), code: 1 }
     }
+
+    fn unclear(err: impl Into<String>) -> Answer {
+        Answer { code: 2, ..Answer::wrong(err) }
+    }
+
+    /// It was done, and somebody has to look at this.
+    fn warn(&mut self, what: &str) {
+        self.err.push_str(&format!("warning: {what}\n"));
+        self.code = self.code.max(1);
+    }
 }
 
 fn main() -> ExitCode {
@@ -72,6 +95,9 @@ fn main() -> ExitCode {
         Command::Policy(command) => command.run(),
         #[cfg(target_os = "linux")]
         Command::Check(command) => command.run(),
+        Command::Plan(command) => command.run(),
+        Command::Purge(command) => command.run(),
+        Command::Hold(command) => command.run(),
         Command::Evidence(command) => command.run(),
         Command::Completions { shell } => {
             let mut script = Vec::new();

@@ -54,7 +54,7 @@ pub(crate) enum Command {
     },
 }
 
-const DEFAULT_FILE: &str = "dihya.toml";
+pub(crate) const DEFAULT_FILE: &str = "dihya.toml";
 
 impl Command {
     pub(crate) fn run(self) -> Answer {
@@ -140,7 +140,7 @@ fn init(file: &Path, sector: Sector) -> Answer {
     }
 }
 
-fn told(error: &PolicyError) -> String {
+pub(crate) fn told(error: &PolicyError) -> String {
     let mut text = error.report();
     // A file that is no TOML has not been looked at any further.
     let unread = error.problems().iter().any(|problem| problem.key().is_empty());

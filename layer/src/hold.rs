@@ -237,7 +237,7 @@ pub fn count(storage: &dyn Storage, shard: &Path, holds: &[&Hold]) -> io::Result
 }
 
 /// The UTC date of a moment.
-pub(crate) fn date(unix_micros: i64) -> String {
+pub fn date(unix_micros: i64) -> String {
     DateTime::from_timestamp_micros(unix_micros).unwrap_or_default().date_naive().to_string()
 }
 

@@ -7,6 +7,7 @@
 //! next append moves to quarantine: nobody was told of it. An error of the disk makes this ledger refuse until it is
 //! opened anew, since nothing is known of the file then.
 
+mod attach;
 mod fact;
 
 use std::io::{self, BufRead as _, BufReader};
@@ -22,6 +23,7 @@ use crate::journal::seal::Seal;
 use crate::record::stamp::Stamp;
 use crate::storage::{File, Lock, Storage};
 
+pub use attach::first_key;
 pub use fact::{Entry, Fact, PolicyRef, ShardRef};
 
 /// A ledger open for appending.

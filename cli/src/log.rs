@@ -1,0 +1,159 @@
+//! What the commands that work on a log share: where it is, who calls, and a word before anything is destroyed.
+
+use std::fs;
+use std::io::{self, IsTerminal as _, Write as _};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use dihya::catalog::{Catalog, Places};
+use dihya::ledger::Ledger;
+use dihya::operation::Caller;
+use dihya::storage::Local;
+use dihya::{Clock, Policy};
+use nix::unistd::{Group, User, getgroups, getuid};
+
+use crate::Answer;
+use crate::policy::{DEFAULT_FILE, told};
+
+/// Which log.
+#[derive(clap::Args)]
+pub(crate) struct Where {
+    /// The policy file [default: dihya.toml in this folder]
+    #[arg(long, value_name = "FILE")]
+    pub(crate) policy: Option<PathBuf>,
+    /// The folder of the records, instead of the policy's
+    #[arg(long, value_name = "DIR")]
+    pub(crate) root: Option<PathBuf>,
+}
+
+impl Where {
+    /// The policy, with the root that was named.
+    pub(crate) fn policy(&self) -> Result<Policy, Answer> {
+        let file = self.policy.as_deref().unwrap_or(Path::new(DEFAULT_FILE));
+        if self.policy.is_none() && !file.exists() {
+            return Err(Answer::wrong(format!(
+                "error: there is no {DEFAULT_FILE} here, and what is kept how long stands in the policy: name it with \
+                 --policy FILE\n"
+            )));
+        }
+        let policy = Policy::load(file).map_err(|error| Answer::wrong(told(&error)))?;
+        Ok(match &self.root {
+            Some(root) => policy.root(root),
+            None => policy,
+        })
+    }
+}
+
+/// A log of one writing process, with its ledger open.
+pub(crate) struct Log {
+    pub(crate) base: PathBuf,
+    pub(crate) ledger: Ledger,
+}
+
+/// Every log under the policy's roots, each by its ledger; and the folders with records and no ledger.
+pub(crate) fn open(policy: &Policy, clock: &Clock) -> Result<(Vec<Log>, Vec<PathBuf>), Answer> {
+    let catalog = Catalog::read(&Local, &Places::of(policy), clock)
+        .map_err(|error| Answer::wrong(format!("error: {error}\n")))?;
+    let mut logs = Vec::new();
+    let mut without = Vec::new();
+    for base in catalog.bases {
+        let base = base.path;
+        if !base.join("ledger").is_dir() {
+            without.push(base);
+            continue;
+        }
+        let ledger = Ledger::attach(Arc::new(Local), &base, &base.join("state"), clock.clone())
+            .map_err(|error| Answer::wrong(format!("error: {error}\n")))?;
+        logs.push(Log { base, ledger });
+    }
+    if logs.is_empty() {
+        let folder = without.first().map_or_else(String::new, |base| format!(" in {}", base.display()));
+        return Err(Answer::wrong(format!(
+            "error: there is no ledger{folder}: start the service once, or name its root with --root DIR\n"
+        )));
+    }
+    Ok((logs, without))
+}
+
+/// Whom the operating system says this is. Not what the environment says: that is the caller's own to set.
+pub(crate) fn caller() -> Caller {
+    let uid = getuid();
+    let user = User::from_uid(uid).ok().flatten().map_or_else(|| uid.to_string(), |user| user.name);
+    let name = |gid| Group::from_gid(gid).ok().flatten().map(|group| group.name);
+    let groups = getgroups().unwrap_or_default().into_iter().filter_map(name).collect();
+    Caller::new(user, groups)
+}
+
+/// Who answers for an operation, and why it is done.
+#[derive(clap::Args)]
+pub(crate) struct Because {
+    /// Who answers for it [default: the user's name]
+    #[arg(long, value_name = "NAME")]
+    pub(crate) operator: Option<String>,
+    /// Why, for whoever reads the ledger years later
+    #[arg(long, value_name = "TEXT")]
+    pub(crate) reason: Option<String>,
+}
+
+/// What somebody decides who was shown what would happen.
+pub(crate) enum Word {
+    Yes,
+    No,
+    /// There is nobody to ask.
+    Nobody,
+}
+
+/// Shows what would happen, and asks.
+pub(crate) fn ask(shown: &str, question: &str) -> io::Result<Word> {
+    if !io::stdin().is_terminal() || !io::stderr().is_terminal() {
+        return Ok(Word::Nobody);
+    }
+    let mut stderr = io::stderr();
+    write!(stderr, "{shown}{question} Type yes to go on: ")?;
+    stderr.flush()?;
+    let mut line = String::new();
+    io::stdin().read_line(&mut line)?;
+    Ok(if line.trim() == "yes" { Word::Yes } else { Word::No })
+}
+
+/// Archives in folders, by the store's name, which is the folder.
+#[derive(Debug)]
+pub(crate) struct Folders;
+
+impl dihya::purge::Archives for Folders {
+    fn remove(&self, store: &str, path: &str) -> io::Result<()> {
+        let file = file(store, path)?;
+        for path in [file.clone(), beside(&file)] {
+            match fs::remove_file(&path) {
+                Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+                _ => {}
+            }
+        }
+        match file.parent() {
+            Some(folder) if folder.is_dir() => fs::File::open(folder)?.sync_all(),
+            _ => Ok(()),
+        }
+    }
+
+    fn holds(&self, store: &str, path: &str) -> io::Result<bool> {
+        let file = file(store, path)?;
+        Ok(file.symlink_metadata().is_ok() || beside(&file).symlink_metadata().is_ok())
+    }
+}
+
+fn file(store: &str, path: &str) -> io::Result<PathBuf> {
+    if store.contains("://") {
+        return Err(io::Error::new(
+            io::ErrorKind::Unsupported,
+            format!("this command cannot remove from {store} yet; remove {path} there"),
+        ));
+    }
+    Ok(Path::new(store).join(path))
+}
+
+/// The checkpoint of `2026-11-20.1.jsonl.zst.age`.
+fn beside(file: &Path) -> PathBuf {
+    let name = file.file_name().unwrap_or_default().to_string_lossy();
+    let period = name.split(".jsonl").next().unwrap_or_default();
+    file.with_file_name(format!("{period}.checkpoint"))
+}

@@ -1,0 +1,136 @@
+//! `dihya purge`: carries the plan out.
+
+use std::fmt::Write as _;
+
+use dihya::Clock;
+use dihya::operation::{Kind, Operation, Outcome};
+use dihya::purge;
+use dihya::retain::{Action, Decision, Plan, Trust};
+use dihya::storage::Local;
+
+use crate::Answer;
+use crate::log::{self, Because, Folders, Where, Word};
+use crate::plan;
+
+/// What may go, and who says so.
+#[derive(clap::Args)]
+pub(crate) struct Command {
+    #[command(flatten)]
+    place: Where,
+    #[command(flatten)]
+    because: Because,
+    /// Show what would go, and change nothing
+    #[arg(long)]
+    dry_run: bool,
+    /// Do not ask: for a timer, or a script that asked already
+    #[arg(long, conflicts_with = "dry_run")]
+    yes: bool,
+    /// The clock was looked at, and is right
+    #[arg(long)]
+    trust_clock: bool,
+}
+
+pub(crate) const HELP: &str = "\
+Each shard goes in this order: a certificate in the ledger (who, why, under which rule and policy), durable; then the
+file and its checkpoint; then the folder is synced. What dies in between is finished by the next run.
+
+Examples:
+  dihya purge --dry-run                              what would go
+  dihya purge --reason \"monthly run\"                 shows it, and asks
+  dihya purge --reason \"monthly run\" --yes           from a timer
+
+Exit codes: 0 all that is due is gone, 1 something is not (told on standard error), 2 not understood, or nobody to ask.";
+
+impl Command {
+    pub(crate) fn run(self) -> Answer {
+        self.answer().unwrap_or_else(|answer| answer)
+    }
+
+    fn answer(self) -> Result<Answer, Answer> {
+        let wrong = |error: &dyn std::fmt::Display| Answer::wrong(format!("error: {error}\n"));
+        let policy = self.place.policy()?;
+        let clock = Clock::system();
+        let trust = if self.trust_clock { Trust::Confirmed } else { Trust::Checked };
+        let caller = log::caller();
+        let (logs, without) = log::open(&policy, &clock)?;
+        let mut answer = Answer::fine("");
+        for base in without {
+            answer.warn(&format!("{} has no ledger, and nothing is purged there", base.display()));
+        }
+        for log in &logs {
+            let work =
+                purge::Log { storage: &Local, base: &log.base, ledger: &log.ledger, archives: &Folders };
+            if self.dry_run {
+                caller.may(Kind::Plan, &policy).map_err(|error| wrong(&error))?;
+                let plan = plan::of(log, &policy, &clock, trust)?;
+                answer.out.extend(shown(&plan, "would go").into_bytes());
+                plan.alerts.iter().for_each(|alert| answer.warn(alert));
+                continue;
+            }
+            let (operator, reason) = (self.because.operator.as_deref(), self.because.reason.as_deref());
+            let mut operation =
+                Operation::begin(Kind::Purge, &policy, &log.ledger, &clock, &caller, operator, reason)
+                    .map_err(|error| wrong(&error))?;
+            let plan = plan::of(log, &policy, &clock, trust)?;
+            plan.alerts.iter().for_each(|alert| answer.warn(alert));
+            let due = plan.decisions.iter().filter(|d| d.action == Action::Purge).count();
+            if due > 0 && !self.yes {
+                let word = log::ask(&shown(&plan, "will go"), &format!("Purge {}?", shards(due)));
+                match word.map_err(|error| wrong(&error))? {
+                    Word::Yes => {}
+                    Word::No => {
+                        operation.end(Outcome::Failure).map_err(|error| wrong(&error))?;
+                        return Ok(Answer::wrong("nothing was purged\n"));
+                    }
+                    Word::Nobody => {
+                        operation.end(Outcome::Failure).map_err(|error| wrong(&error))?;
+                        return Ok(Answer::unclear(
+                            "error: this is no terminal to ask at; look with --dry-run, then add --yes\n",
+                        ));
+                    }
+                }
+            }
+            let report = work
+                .purge(&policy, &mut operation, &clock, trust, Some(&plan))
+                .map_err(|error| wrong(&error))?;
+            let outcome = match (report.failed.len(), report.purged.len() + report.finished.len()) {
+                (0, _) => Outcome::Success,
+                (_, 0) => Outcome::Failure,
+                _ => Outcome::Partial,
+            };
+            operation.end(outcome).map_err(|error| wrong(&error))?;
+            answer.out.extend(told(&report).into_bytes());
+            for (shard, why) in &report.failed {
+                answer.warn(&format!("{shard}: {why}"));
+            }
+        }
+        Ok(answer)
+    }
+}
+
+fn shown(plan: &Plan, what: &str) -> String {
+    let due: Vec<&Decision> = plan.decisions.iter().filter(|d| d.action == Action::Purge).collect();
+    if due.is_empty() {
+        return "nothing is due\n".to_owned();
+    }
+    let bytes = due.iter().map(|decision| decision.bytes).sum();
+    format!("{}{} {what}, {}\n", plan::table(&due), shards(due.len()), plan::size(bytes))
+}
+
+fn told(report: &purge::Report) -> String {
+    let mut out = String::new();
+    for shard in &report.finished {
+        let _ = writeln!(out, "{shard} is gone, by the certificate of an earlier run");
+    }
+    for (shard, bytes) in &report.purged {
+        let _ = writeln!(out, "{shard} is gone, {}", plan::size(*bytes));
+    }
+    if out.is_empty() {
+        out.push_str("nothing is due\n");
+    }
+    out
+}
+
+fn shards(count: usize) -> String {
+    if count == 1 { "1 shard".to_owned() } else { format!("{count} shards") }
+}
