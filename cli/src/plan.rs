@@ -69,7 +69,7 @@ impl Command {
         }
         let mut err = String::new();
         for (_, plan) in &plans {
-            plan.alerts.iter().for_each(|alert| drop(writeln!(err, "warning: {alert}")));
+            plan.alerts.iter().for_each(|alert| err.push_str(&format!("warning: {alert}\n")));
         }
         for base in without {
             let _ = writeln!(err, "warning: {} has no ledger, and is not planned for", base.display());

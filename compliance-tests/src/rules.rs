@@ -5,7 +5,7 @@
 
 pub mod clauses;
 
-use crate::suite::{Check, classes, durable, files, outputs, panics, policy, redaction, retention};
+use crate::suite::{Check, classes, durable, files, outputs, panics, planned, policy, redaction, retention};
 
 /// One rule.
 #[derive(Clone, Copy)]
@@ -503,6 +503,27 @@ pub static RULES: &[Rule] = &[
         "No channel leaves the limits that its sector asks for.",
         &["cnil-logging", "pci-retention", "pgssi", "ehds"],
         retention::sector,
+    ),
+    rule(
+        "retention.plan",
+        "records_go_neither_early_nor_late",
+        "For a record of any day nothing is purged before it may, all is once it is due, and what lacks its backup is refused.",
+        &["cnil-logging", "gdpr-principles", "pci-retention", "pgssi", "asvs-protection"],
+        planned::in_time,
+    ),
+    rule(
+        "retention.hold",
+        "held_records_are_kept",
+        "What a hold can match is kept whatever its age, and the plan says by which.",
+        &["legal-hold"],
+        planned::held,
+    ),
+    rule(
+        "retention.clock",
+        "implausible_clocks_purge_nothing",
+        "Under a clock that was set back or jumped ahead nothing is purged.",
+        &["anssi", "asvs-unmodifiable"],
+        planned::clock,
     ),
 ];
 

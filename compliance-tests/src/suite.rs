@@ -46,6 +46,7 @@ pub(crate) mod files;
 mod lines;
 pub(crate) mod outputs;
 pub(crate) mod panics;
+pub(crate) mod planned;
 pub(crate) mod policy;
 mod record;
 pub(crate) mod redaction;
@@ -280,6 +281,9 @@ macro_rules! __tests {
             periods_follow_the_calendar
             long_retention_is_justified
             sector_limits_are_kept
+            records_go_neither_early_nor_late
+            held_records_are_kept
+            implausible_clocks_purge_nothing
         }
     };
     ($suite:ident: $($test:ident)*) => {

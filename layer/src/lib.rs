@@ -70,9 +70,9 @@
 //!
 //! # Retention
 //!
-//! The policy holds a floor, a default and a ceiling per channel, and refuses those that contradict each other. **Nothing
-//! carries them out yet**: no file is purged, archived or held. A closed file may be removed as a whole by whoever is
-//! responsible; the layer needs only the one being written.
+//! The policy holds a floor, a default and a ceiling per channel, and refuses those that contradict each other. [`retain`] says
+//! what they make of each shard now, [`hold`] what stays all the same, and [`purge`] carries it out, with a certificate in the
+//! [`ledger`]: from outside, by `dihya plan` and `dihya purge`. The layer itself deletes nothing.
 //!
 //! # Troubleshooting
 //!

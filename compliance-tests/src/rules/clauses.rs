@@ -90,7 +90,7 @@ pub static CLAUSES: &[Clause] = &[
         "OWASP ASVS 5.0, 16.2.5, 14.2.4 and 14.2.7",
         "Logging by level of protection; scheduled deletion.",
         Verified,
-        "Deletion: nothing is deleted by this version.",
+        "That the purge is scheduled and runs; copies that this policy does not name.",
     ),
     clause(
         "asvs-events",
@@ -125,14 +125,14 @@ pub static CLAUSES: &[Clause] = &[
         "CNIL deliberation 2021-122",
         "Logs of 6 to 12 months, rolling; up to 3 years for documented internal control.",
         Secondary,
-        "Carrying the periods out; the content of each entry. The CNIL page of 2024-03-14, which says the same, was read itself [V].",
+        "That the purge runs; the content of each entry. The CNIL page of 2024-03-14, which says the same, was read itself [V].",
     ),
     clause(
         "gdpr-principles",
         "GDPR, Art. 5(1)(c), (e), (f), 25 and 32",
         "Minimise, limit in time, secure; by design and by default.",
         Memory,
-        "That no record stands longer than its ceiling.",
+        "That the purge runs: what it would leave past a ceiling is told.",
     ),
     clause(
         "gdpr-access",
@@ -168,7 +168,7 @@ pub static CLAUSES: &[Clause] = &[
         "GDPR, Art. 17(3)(e) and 18(1)(c)",
         "What is held for a claim is not erased.",
         Secondary,
-        "All of it.",
+        "That a hold is set where one is needed; erasure of single records, which this version does not know.",
     ),
     clause(
         "pci-events",
@@ -196,7 +196,7 @@ pub static CLAUSES: &[Clause] = &[
         "PCI DSS 4.0.1, 10.5.1",
         "At least 12 months, 3 of them at hand.",
         Verified,
-        "Carrying it out; checked in the sector ecommerce alone.",
+        "That the purge runs; the sector's own limits are checked in ecommerce alone.",
     ),
     clause(
         "pci-failure",
@@ -231,7 +231,7 @@ pub static CLAUSES: &[Clause] = &[
         "PGSSI-S, PSSI 7.2",
         "Every health application leaves traces; 6 months, then erased unless justified.",
         Verified,
-        "Erasure; checked in the sector health alone. The 6 months are from CSP R6113-9-2 [S].",
+        "That the purge runs; the sector's own limits are checked in health alone. The 6 months are from CSP R6113-9-2 [S].",
     ),
     clause(
         "hds",
@@ -259,7 +259,7 @@ pub static CLAUSES: &[Clause] = &[
         "ANSSI-PA-012, R3 to R5, R8, R12 and R21 to R27",
         "UTC, sizing, quota, rotation, deletion, separate rights to write, read and delete.",
         Verified,
-        "Quota and deletion; separate rights to read and to delete.",
+        "Quota; that the purge runs; separate rights of the operating system to read and to delete.",
     ),
     clause(
         "secnumcloud",

@@ -1,6 +1,6 @@
 //! How long records are kept: the laws of the policy's periods, on every day of a simulated calendar.
 //!
-//! Nothing carries the periods out yet; these rules show that they can be kept to, and grow with what does.
+//! What is planned by them is checked in `planned`.
 
 use std::collections::BTreeSet;
 
