@@ -5,11 +5,16 @@
 //! has covered survives the death of the process and of the machine.
 
 mod ack;
+mod books;
 mod error;
+pub mod heads;
 pub mod key;
 mod lane;
+mod lines;
 pub mod merkle;
 pub mod note;
+pub mod origin;
+mod past;
 mod place;
 mod queue;
 pub(crate) mod recover;
@@ -29,10 +34,12 @@ use std::time::{Duration, Instant};
 
 use crate::channel::Channel;
 use crate::clock::Clock;
+use crate::ledger::Fact;
 use crate::metrics::{Lost, Metrics};
 use crate::mirror::Mirror;
 use crate::policy::Policy;
 use crate::record::system::{SystemRecords, Value};
+use crate::report;
 use crate::storage::Storage;
 use crate::thread;
 
@@ -40,6 +47,7 @@ pub use ack::Commit;
 pub use error::{ChannelReport, CommitError, OpenError, ShutdownReport};
 
 use lane::Lane;
+use past::Past;
 use place::Place;
 use store::Store;
 use writer::Writer;
@@ -71,12 +79,21 @@ impl Journal {
         system: SystemRecords,
         mirror: Option<Box<dyn Write + Send>>,
     ) -> Result<Journal, OpenError> {
-        let places = Arc::new(place::prepare(policy, &*storage)?);
+        let places = Arc::new(place::prepare(policy, &storage, &clock)?);
         let mirror = mirror.map(Mirror::new);
         let today = shard::day(clock.now());
+        let mut pasts = Vec::new();
+        for place in &*places {
+            let reading = place.books.read().map_err(place::io_error("read the ledger in", &place.base))?;
+            pasts.push(Past::new(&reading));
+        }
         let mut writers = Vec::new();
         for (index, rules) in policy.channels.iter().enumerate() {
-            let found = recover::recover(&*storage, &places, &rules.name, today, rules.shard_bytes)?;
+            let mut found = recover::Found::default();
+            for (at, (place, past)) in places.iter().zip(&pasts).enumerate() {
+                let goes_on = (at == 0).then_some((today, rules.shard_bytes));
+                recover::recover(&*storage, place, past, &rules.name, goes_on, &mut found)?;
+            }
             let lane = Arc::new(Lane::new(Channel::from_index(index), rules, Arc::clone(&metrics)));
             let mut store = Store::new(
                 lane,
@@ -90,6 +107,12 @@ impl Journal {
             tell(&mut store, &found);
             store.live = found.live;
             writers.push(Writer::new(store, rules.sync));
+        }
+        for place in &*places {
+            place
+                .books
+                .opened(policy)
+                .map_err(|source| OpenError::Ledger { base: place.base.clone(), source })?;
         }
         let journal = Journal {
             lanes: writers.iter().map(|w| Arc::clone(w.lane())).collect(),
@@ -182,7 +205,10 @@ impl Journal {
             }
             report.channels.push(account(lane, ended));
         }
-        running.places = None;
+        if let Some(places) = running.places.take() {
+            let ended = self.lanes.iter().all(|lane| lane.acks.wait_ended(Instant::now()));
+            places.iter().filter(|_| ended).for_each(close);
+        }
         running.report = Some(report.clone());
         report
     }
@@ -227,6 +253,18 @@ fn tell(store: &mut Store, found: &recover::Found) {
                 ("holes", Value::Text(if damage.holes { "only" } else { "no" })),
             ],
         );
+    }
+}
+
+/// Tells a place's ledger that its log is closed.
+fn close(place: &Place) {
+    let closed = place.books.tell(Fact::LogClosed {}).and_then(|()| place.books.lock_in());
+    if let Err(error) = closed {
+        report::say_at_once(&format!(
+            "the ledger in {} lacks {} facts: {error}; the next start finds out what they were",
+            place.base.display(),
+            place.books.untold()
+        ));
     }
 }
 

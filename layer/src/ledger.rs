@@ -4,13 +4,13 @@
 //! service and the command line both append to it: whoever does holds the lock for the time of one append.
 //!
 //! An entry is durable when [`Ledger::append`] returns `Ok`. Dying before that leaves a tail without a seal, which the
-//! next append moves to quarantine: nobody was told of it. An error of the disk makes this ledger refuse until it is
-//! opened anew, since nothing is known of the file then.
+//! next append moves to quarantine: nobody was told of it. After an error of the disk nothing is known of the file: the
+//! next append puts a synced copy in its place first.
 
 mod attach;
 mod fact;
 
-use std::io::{self, BufRead as _, BufReader};
+use std::io::{self, BufRead as _, BufReader, Read as _};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
@@ -79,15 +79,15 @@ impl Ledger {
     /// Adds an entry, durably; its line number.
     ///
     /// # Errors
-    /// Nothing is known of the entry then, and this ledger takes no other.
+    /// Nothing is known of the entry then. To append it again is right: it may stand twice, and never not at all.
     pub fn append(&self, mut entry: Entry) -> io::Result<u64> {
         let lock = self.lock()?;
         let mut state = self.state();
-        if state.failed {
-            return Err(io::Error::other("the ledger could not be written before; open the log anew"));
-        }
         // Another process may have appended, or died while it did.
         let torn = self.catch_up(&mut state)?;
+        if state.failed {
+            self.renew(&state)?;
+        }
         state.failed = true;
         if let Some((offset, bytes)) = torn {
             self.write(&mut state, Fact::Recovered { shard: FOLDER.into(), offset, bytes }.into())?;
@@ -95,7 +95,8 @@ impl Ledger {
         entry.timestamp = time(self.clock.now());
         let number = self.write(&mut state, entry)?;
         state.failed = false;
-        self.publish(&state.tree)?;
+        // The entry is durable whatever becomes of the checkpoint, which the next append makes anew.
+        let _ = self.publish(&state.tree);
         drop(lock);
         Ok(number)
     }
@@ -165,6 +166,29 @@ impl Ledger {
         file.truncate(state.bytes)?;
         file.sync()?;
         Ok(Some((state.bytes, cut)))
+    }
+
+    /// Puts a copy in the place of a file that an append has failed on: nothing that was written since its last good
+    /// sync is known to be on the disk, and another sync of the same file would prove nothing.
+    fn renew(&self, state: &State) -> io::Result<()> {
+        let path = self.path();
+        let beside = self.folder.join(".ledger.jsonl.new");
+        match self.storage.remove(&beside) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+            _ => {}
+        }
+        let mut file = self.storage.create(&beside)?;
+        let mut from = self.storage.read(&path, 0)?.take(state.bytes);
+        let mut chunk = vec![0; 64 * 1024];
+        loop {
+            match from.read(&mut chunk)? {
+                0 => break,
+                n => file.append(&chunk[..n])?,
+            }
+        }
+        file.sync()?;
+        self.storage.rename(&beside, &path)?;
+        self.storage.sync_dir(&self.folder)
     }
 
     /// Replaces the checkpoint. Not synced: it can be made again from the seal, and the next append does.
@@ -290,7 +314,7 @@ pub(crate) fn time(unix_micros: i64) -> String {
 
 /// The ledger's folder below the base.
 pub(crate) const FOLDER: &str = "ledger";
-const FILE: &str = "ledger.jsonl";
+pub(crate) const FILE: &str = "ledger.jsonl";
 const CHECKPOINT: &str = "ledger.checkpoint";
 /// An append takes a sync; many processes at once are a handful.
 const LOCK_WAIT: Duration = Duration::from_secs(10);
@@ -396,17 +420,17 @@ mod tests {
     }
 
     #[test]
-    fn after_a_failed_sync_it_refuses_until_it_is_opened_anew() {
+    fn after_a_failed_sync_a_copy_takes_the_place_of_the_file() {
         let disk = disk();
         let ledger = open(&disk).unwrap();
         ledger.append(fact(1)).unwrap();
         disk.fault_on(Step::Sync, "/log/ledger", Fault::Lost(io::ErrorKind::Other));
         assert!(ledger.append(fact(2)).is_err());
         disk.heal();
-        assert!(ledger.append(fact(3)).is_err());
-        open(&disk).unwrap().append(fact(4)).unwrap();
-        let reading = ledger.read().unwrap();
+        ledger.append(fact(3)).unwrap();
+        let left = disk.power_cut(0);
+        let reading = open(&left).unwrap().read().unwrap();
         assert_eq!(reading.problems, []);
-        assert_eq!(shards(&reading).last(), Some(&"app/4"));
+        assert_eq!(shards(&reading), ["app/1", "app/2", "app/3"]);
     }
 }

@@ -132,7 +132,7 @@ pub use direct::{Receipt, Record};
 pub use generation::{Generation, GenerationError, GenerationStatus, Recorded};
 pub use handle::{Guard, Handle, RecordError, ReloadError};
 pub use journal::{ChannelReport, Commit, CommitError, OpenError, ShutdownReport};
-pub use journal::{key, merkle, note, seal};
+pub use journal::{heads, key, merkle, note, origin, seal};
 pub use layer::DihyaLayer;
 pub use open::{InitError, Options, init, open};
 pub use policy::{NotAPeriod, Origin, Period, Policy, PolicyError, Problem, Role, Setting};

@@ -64,6 +64,37 @@ pub enum OpenError {
         /// Bytes needed to start.
         needed: u64,
     },
+    /// The key that seals the log cannot be used.
+    Key {
+        /// The key's file.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+    /// The log has records and no key.
+    NoKey {
+        /// Where the key should be.
+        path: PathBuf,
+        /// The log.
+        base: PathBuf,
+    },
+    /// A log is shorter than it was known to be, or is not the one that was known, or is gone: somebody put an old copy
+    /// in its place, cut it or took it away. Nothing was touched.
+    Rollback {
+        /// The file.
+        log: PathBuf,
+        /// Lines it was known to have.
+        known: u64,
+        /// Lines it has; `None` if it is missing or its length alone tells.
+        found: Option<u64>,
+    },
+    /// The ledger cannot be used.
+    Ledger {
+        /// The log.
+        base: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
     /// Any other error of the storage.
     Io {
         /// What was being done, as in "cannot {what}".
@@ -118,6 +149,33 @@ impl fmt::Display for OpenError {
                 "{free} bytes are free for {}, {needed} are needed to start; free some space or choose another root",
                 path.display()
             ),
+            OpenError::Key { path, source } => {
+                write!(f, "the key {} that seals the log cannot be used: {source}", path.display())
+            }
+            OpenError::NoKey { path, base } => write!(
+                f,
+                "{} holds a log, and its key is missing: restore {} from your backup; if the key is gone for good, move \
+                 the log away as it is (it can still be verified) and let the service begin a new one",
+                base.display(),
+                path.display()
+            ),
+            OpenError::Rollback { log, known, found } => {
+                let log = log.display();
+                match found {
+                    Some(found) if found >= known => {
+                        write!(f, "{log} is not what it was: its first {known} lines are others")?
+                    }
+                    Some(found) => write!(f, "{log} has {found} sealed lines and was known to have {known}")?,
+                    None => write!(f, "{log} is gone or shorter than the ledger says")?,
+                }
+                f.write_str(
+                    "; nothing was touched. Restore the file from a copy; or, if the loss is known and accepted, run \
+                     `dihya accept-rollback --reason …`, which records it, and start again",
+                )
+            }
+            OpenError::Ledger { base, source } => {
+                write!(f, "the ledger in {} cannot be used: {source}", base.join("ledger").display())
+            }
             OpenError::Io { what, path, source } => {
                 write!(f, "cannot {what} {}: {source}", path.display())
             }
@@ -143,6 +201,8 @@ impl std::error::Error for OpenError {
         match self {
             OpenError::Unwritable { source, .. }
             | OpenError::Io { source, .. }
+            | OpenError::Key { source, .. }
+            | OpenError::Ledger { source, .. }
             | OpenError::Thread { source } => Some(source),
             OpenError::Policy(error) => error.source(),
             _ => None,

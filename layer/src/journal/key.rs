@@ -55,9 +55,19 @@ impl Signer {
 
     /// Writes a key into a file that must not exist, durably.
     pub fn save(&self, storage: &dyn Storage, path: &Path) -> io::Result<()> {
-        let mut file = storage.create(path)?;
+        if storage.stat(path)?.is_some() {
+            return Err(io::ErrorKind::AlreadyExists.into());
+        }
+        // Under its name there is the whole key or none: dying in between must not leave a log that cannot start.
+        let beside = path.with_extension("key.new");
+        match storage.remove(&beside) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+            _ => {}
+        }
+        let mut file = storage.create(&beside)?;
         file.append(self.to_pem().as_bytes())?;
         file.sync()?;
+        storage.rename(&beside, path)?;
         path.parent().map_or(Ok(()), |folder| storage.sync_dir(folder))
     }
 

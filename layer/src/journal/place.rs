@@ -2,16 +2,20 @@
 
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
+use crate::clock::Clock;
 use crate::policy::Policy;
 use crate::storage::{Kind, Lock, Storage};
 
+use super::books::{self, Books};
 use super::error::OpenError;
 
-/// A root (or an instance's folder under it) that passed every check, and its lock.
+/// A root (or an instance's folder under it) that passed every check, its books and its lock.
 #[derive(Debug)]
 pub(crate) struct Place {
     pub(crate) base: PathBuf,
+    pub(crate) books: Books,
     _lock: Box<dyn Lock>,
 }
 
@@ -23,11 +27,21 @@ impl Place {
 
 /// Every root of the policy is made ready at once: a fallback that turns out unusable on the day it is needed is
 /// worse than a service that says so when it starts.
-pub(crate) fn prepare(policy: &Policy, storage: &dyn Storage) -> Result<Vec<Place>, OpenError> {
-    policy.roots.iter().map(|root| prepare_root(policy, root, storage)).collect()
+pub(crate) fn prepare(
+    policy: &Policy,
+    storage: &Arc<dyn Storage>,
+    clock: &Clock,
+) -> Result<Vec<Place>, OpenError> {
+    policy.roots.iter().map(|root| prepare_root(policy, root, storage, clock)).collect()
 }
 
-fn prepare_root(policy: &Policy, root: &Path, storage: &dyn Storage) -> Result<Place, OpenError> {
+fn prepare_root(
+    policy: &Policy,
+    root: &Path,
+    shared: &Arc<dyn Storage>,
+    clock: &Clock,
+) -> Result<Place, OpenError> {
+    let storage = &**shared;
     // A link may lead anywhere tomorrow: the root itself must be a folder. Links among its parents are the
     // administrator's own layout (/var/run, a mounted volume); they are resolved, and what they lead to is checked.
     // A trailing slash would make the system follow the link before we see it.
@@ -63,8 +77,10 @@ fn prepare_root(policy: &Policy, root: &Path, storage: &dyn Storage) -> Result<P
     for channel in &policy.channels {
         make_folder(storage, &base.join(&channel.name))?;
     }
+    let state = books::state_folder(policy, &base);
+    let books = Books::open(policy, shared, &base, &state, clock)?;
     storage.sync_dir(&base).map_err(io_error("sync", &base))?;
-    Ok(Place { base, _lock: lock })
+    Ok(Place { base, books, _lock: lock })
 }
 
 /// Makes a folder unless it is there, and refuses what others could tamper with.

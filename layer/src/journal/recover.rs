@@ -1,18 +1,26 @@
 //! What a journal finds when it opens: the end of the last run, however that came.
 //!
-//! A record is acknowledged only after its bytes are durable, so whatever a crash tore was promised to nobody. Torn
-//! bytes at the end of a shard are moved to `quarantine/` and cut off. Bad bytes *before* good records are no crash of
-//! ours: that shard is left exactly as it is, for whoever investigates, and another is begun.
+//! A record is acknowledged only after a seal that covers it is durable, so whatever stands behind the last valid seal
+//! was promised to nobody: it is moved to `quarantine/` and cut off. A seal that does *not* cover what stands before it is
+//! no crash of ours: that shard is left exactly as it is, for whoever investigates, and another is begun. A shard that
+//! is shorter than it was once known to be, or gone, was rolled back: then nothing is touched and the log does not open.
 
+use std::collections::BTreeMap;
 use std::io::{self, BufRead, BufReader, Read};
 use std::path::{Path, PathBuf};
 
 use chrono::NaiveDate;
 
+use crate::ledger::Fact;
 use crate::storage::Storage;
 
 use super::error::OpenError;
+use super::lines::Lines;
+use super::merkle::Hash;
+use super::origin::shard_id;
+use super::past::{Known, Past};
 use super::place::{Place, io_error, make_folder};
+use super::seal::Seal;
 use super::shard::{Live, Name};
 
 /// What was found in a channel's folder.
@@ -21,7 +29,7 @@ pub(crate) struct Found {
     /// The shard to go on with, if there is one of today with room.
     pub(crate) live: Option<Live>,
     pub(crate) torn: Vec<Torn>,
-    /// Shards with bad bytes before good records.
+    /// Shards whose seals do not fit.
     pub(crate) damaged: Vec<Damaged>,
 }
 
@@ -32,13 +40,14 @@ pub(crate) struct Damaged {
     pub(crate) damage: Damage,
 }
 
-/// The bad bytes before a shard's last good record.
+/// Where a shard stops being what was sealed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Damage {
-    /// Where the first bad line begins.
+    /// Where the first bad line begins, if it can be told; where the last good seal ends otherwise.
     pub(crate) offset: u64,
-    /// Every bad line holds NUL bytes, as where a power cut kept a later page of a batch and not an earlier one. A disk
-    /// that lost a synced page looks the same, so that this only tells whoever investigates where to begin.
+    /// There are bad lines, and every one holds NUL bytes, as where a power cut kept a later page of a batch and not an
+    /// earlier one. A disk that lost a synced page looks the same, so that this only tells whoever investigates where
+    /// to begin.
     pub(crate) holes: bool,
 }
 
@@ -50,112 +59,196 @@ pub(crate) struct Torn {
     pub(crate) bytes: u64,
 }
 
-/// Looks at a channel's newest shard in every place, and cuts torn tails. Dying anywhere in here and starting again
-/// leads to the same end: the tail is copied durably before it is cut.
+/// Looks at a channel's shards that the ledger does not know to be complete, in one place: cuts torn tails, closes what
+/// will not go on, and finds the shard that will. Dying anywhere in here and starting again leads to the same end: the tail
+/// is copied durably before it is cut, and the ledger is told again.
 pub(crate) fn recover(
     storage: &dyn Storage,
-    places: &[Place],
+    place: &Place,
+    past: &Past,
     channel: &str,
-    today: NaiveDate,
-    shard_bytes: u64,
-) -> Result<Found, OpenError> {
-    let mut found = Found::default();
-    for (i, place) in places.iter().enumerate() {
-        let folder = place.folder(channel);
-        let names = suspects(storage, &folder, today).map_err(io_error("look through", &folder))?;
-        let newest_of_today = names.iter().filter(|name| name.day == today).max().copied();
-        for name in names {
-            let path = folder.join(name.to_string());
-            let scan = scan(storage, &path).map_err(io_error("read", &path))?;
-            if let Some(damage) = scan.damage {
-                found.damaged.push(Damaged { shard: name.to_string(), damage });
+    goes_on: Option<(NaiveDate, u64)>,
+    found: &mut Found,
+) -> Result<(), OpenError> {
+    let folder = place.folder(channel);
+    let present = present(storage, &folder).map_err(io_error("look through", &folder))?;
+    missing(place, past, channel, &present)?;
+    let newest = |day| present.range(Name { day, number: 0 }..=Name { day, number: u32::MAX }).next_back();
+    let newest = goes_on.and_then(|(day, _)| newest(day)).map(|(name, _)| *name);
+    for (name, plain) in &present {
+        let shard = shard_id(channel, *name);
+        let path = folder.join(name.to_string());
+        let known = place.books.heads.get(&shard);
+        match past.get(&shard) {
+            _ if !plain => continue,
+            Known::Damaged | Known::Elsewhere => continue,
+            Known::Closed { bytes, size } => {
+                let len = storage.stat(&path).map_err(io_error("look at", &path))?.map_or(0, |stat| stat.len);
+                if len < bytes {
+                    return Err(OpenError::Rollback { log: path, known: size, found: None });
+                }
                 continue;
             }
-            let mut file = storage.open(&path).map_err(io_error("open", &path))?;
-            if scan.bytes > scan.good {
-                let bytes = scan.bytes - scan.good;
-                quarantine(storage, &folder, &path, scan.good)?;
-                file.truncate(scan.good).map_err(io_error("truncate", &path))?;
-                found.torn.push(Torn { shard: name.to_string(), offset: scan.good, bytes });
-            }
-            // Whole records that the last run wrote and did not sync are part of the file from now on.
-            file.sync().map_err(io_error("sync", &path))?;
-            if i == 0 && Some(name) == newest_of_today && scan.good < shard_bytes {
-                let id = file.id().map_err(io_error("look at", &path))?;
-                found.live = Some(Live { file, path, id, day: today, len: scan.good, provisional: false });
-            }
+            Known::Open | Known::Unknown => {}
+        }
+        let scan = scan(storage, &path, place, &shard, known).map_err(io_error("read", &path))?;
+        let tell = |fact| {
+            place.books.tell(fact).map_err(|source| OpenError::Ledger { base: place.base.clone(), source })
+        };
+        if let Some(damage) = scan.damage {
+            tell(Fact::ShardDamaged { shard: shard.clone(), offset: damage.offset })?;
+            found.damaged.push(Damaged { shard: name.to_string(), damage });
+            continue;
+        }
+        if let Some((size, _)) = known.filter(|_| !scan.reaches) {
+            return Err(OpenError::Rollback { log: path, known: size, found: Some(scan.lines.tree.size()) });
+        }
+        let mut file = storage.open(&path).map_err(io_error("open", &path))?;
+        let (offset, bytes) = (scan.lines.bytes, scan.bytes - scan.lines.bytes);
+        if bytes > 0 {
+            quarantine(storage, &folder, &path, offset)?;
+            file.truncate(offset).map_err(io_error("truncate", &path))?;
+            found.torn.push(Torn { shard: name.to_string(), offset, bytes });
+        }
+        // The last run may have written a seal and died before the sync.
+        file.sync().map_err(io_error("sync", &path))?;
+        if past.get(&shard) == Known::Unknown {
+            tell(Fact::ShardOpened { shard: shard.clone() })?;
+        }
+        if bytes > 0 {
+            tell(Fact::Recovered { shard: shard.clone(), offset, bytes })?;
+        }
+        place
+            .books
+            .publish(&path, &shard, &scan.lines.tree)
+            .map_err(io_error("publish the checkpoint of", &path))?;
+        let goes_on = goes_on.filter(|(_, shard_bytes)| Some(*name) == newest && offset < *shard_bytes);
+        if let Some((day, _)) = goes_on {
+            let id = file.id().map_err(io_error("look at", &path))?;
+            place.books.heads.set(&shard, scan.lines.tree.size(), scan.lines.tree.root());
+            found.live = Some(Live {
+                published: scan.lines.tree.size(),
+                durable: scan.lines.clone(),
+                lines: scan.lines,
+                told: true,
+                ..Live::new(file, path, id, shard, day)
+            });
+        } else {
+            tell(Fact::ShardClosed { shard: scan.lines.shard(&shard) })?;
         }
     }
-    Ok(found)
+    Ok(())
 }
 
-/// The shards to read from the start. The newest, and the newest that is not of the future: a clock once set ahead
-/// must not hide the shard that the last run really wrote. Of the others, those that do not end with a record: a file
-/// abandoned after an error may be torn as well.
-fn suspects(storage: &dyn Storage, folder: &Path, today: NaiveDate) -> io::Result<Vec<Name>> {
-    let mut names: Vec<Name> =
-        storage.list(folder)?.iter().filter_map(|name| Name::parse(name.to_str()?, false)).collect();
-    names.sort_unstable();
-    let last = names.last().copied();
-    let current = names.iter().rfind(|name| name.day <= today).copied();
-    let mut suspects = Vec::new();
-    for name in names.into_iter().rev().take(LOOK_BACK) {
-        if Some(name) == last || Some(name) == current || !ends_well(storage, &folder.join(name.to_string()))?
-        {
-            suspects.push(name);
+/// The channel's shards, and whether each lies there as it was written, or only compressed.
+fn present(storage: &dyn Storage, folder: &Path) -> io::Result<BTreeMap<Name, bool>> {
+    let mut present = BTreeMap::new();
+    for file in storage.list(folder)? {
+        let Some(text) = file.to_str() else { continue };
+        if let Some(name) = Name::parse(text, true) {
+            *present.entry(name).or_default() |= Name::parse(text, false).is_some();
         }
     }
-    Ok(suspects)
+    Ok(present)
 }
 
-fn ends_well(storage: &dyn Storage, path: &Path) -> io::Result<bool> {
-    let len = storage.stat(path)?.map_or(0, |stat| stat.len);
-    let mut end = Vec::new();
-    storage.read(path, len.saturating_sub(2))?.take(2).read_to_end(&mut end)?;
-    Ok(len == 0 || end == b"}\n")
+/// Refuses a log from which a shard was taken that the ledger or the lock file knows.
+fn missing(
+    place: &Place,
+    past: &Past,
+    channel: &str,
+    present: &BTreeMap<Name, bool>,
+) -> Result<(), OpenError> {
+    let there = |shard: &str| present.keys().any(|name| shard_id(channel, *name) == shard);
+    let of_channel = |shard: &str| shard.split_once('/').is_some_and(|(of, _)| of == channel);
+    for (shard, size) in past.must_be_there() {
+        if of_channel(shard) && !there(shard) {
+            let log = place.base.join(format!("{shard}.jsonl"));
+            return Err(OpenError::Rollback { log, known: size, found: None });
+        }
+    }
+    for (shard, (size, _)) in place.books.heads.all() {
+        if of_channel(&shard) && !there(&shard) && past.get(&shard) != Known::Elsewhere {
+            let log = place.base.join(format!("{shard}.jsonl"));
+            return Err(OpenError::Rollback { log, known: size, found: None });
+        }
+    }
+    Ok(())
 }
 
-#[derive(Debug, Default, PartialEq, Eq)]
-struct Scan {
+#[derive(Debug, Default)]
+pub(crate) struct Scan {
     /// All bytes of the file.
     bytes: u64,
-    /// Those up to the end of the last whole record.
-    good: u64,
-    /// Bad bytes stand before good ones.
-    damage: Option<Damage>,
+    /// The lines up to the last valid seal, which is the last of them.
+    pub(crate) lines: Lines,
+    /// A seal does not fit what stands before it.
+    pub(crate) damage: Option<Damage>,
+    /// It was once what it was known to be.
+    pub(crate) reaches: bool,
 }
 
-fn scan(storage: &dyn Storage, path: &Path) -> io::Result<Scan> {
-    scan_lines(BufReader::with_capacity(CHUNK, storage.read(path, 0)?))
+fn scan(
+    storage: &dyn Storage,
+    path: &Path,
+    place: &Place,
+    shard: &str,
+    known: Option<(u64, Hash)>,
+) -> io::Result<Scan> {
+    let origin = place.books.origin.shard(shard);
+    let key = place.books.signer.public();
+    let from = BufReader::with_capacity(CHUNK, storage.read(path, 0)?);
+    scan_lines(from, |seal| seal.is_signed(&key, &origin), known)
 }
 
-fn scan_lines(mut from: impl BufRead) -> io::Result<Scan> {
-    let mut scan = Scan::default();
+/// Reads a log from its first line. The signature of the last seal alone is checked: its tree covers all seals before it.
+pub(crate) fn scan_lines(
+    mut from: impl BufRead,
+    signed: impl Fn(&Seal) -> bool,
+    known: Option<(u64, Hash)>,
+) -> io::Result<Scan> {
+    let mut scan = Scan { reaches: known.is_none_or(|(size, _)| size == 0), ..Scan::default() };
+    let mut all = Lines::default();
+    let mut last: Option<Seal> = None;
     let mut line = Vec::new();
     let mut bad: Option<Damage> = None;
-    // Whether a line is still under way that is too long for a record.
-    let mut endless = false;
+    // Whether a line is still under way that is too long for a record; and whether there was one.
+    let (mut endless, mut broken) = (false, false);
     let mut nul = false;
     loop {
         line.clear();
         let n = from.by_ref().take(LONGEST).read_until(b'\n', &mut line)? as u64;
         if n == 0 {
-            return Ok(scan);
+            break;
         }
         let from = scan.bytes;
         scan.bytes += n;
         let whole = line.ends_with(b"\n");
-        if !endless && is_record(&line) {
-            // A good record after bad bytes: those were not torn by the end of a run.
-            scan.damage = bad;
-            scan.good = scan.bytes;
-        } else {
+        broken |= endless || !whole;
+        let seal = Seal::parse(&line).filter(|_| whole && !endless);
+        let covers = seal.is_some_and(|seal| !broken && seal.covers(&all.tree));
+        if !broken {
+            all.push(&line);
+        }
+        if covers {
+            last = seal;
+            scan.lines = all.clone();
+            bad = None;
+            scan.reaches |= known.is_some_and(|known| known == (all.tree.size(), all.tree.root()));
+        } else if seal.is_some() {
+            let unknown = Damage { offset: scan.lines.bytes, holes: false };
+            scan.damage = scan.damage.or(bad).or(Some(unknown));
+        } else if endless || !is_record(&line) {
             nul = endless && nul || line.contains(&0);
             let bad = bad.get_or_insert(Damage { offset: from, holes: true });
             bad.holes &= nul || !whole;
         }
         endless = !whole;
     }
+    if last.is_some_and(|seal| !signed(&seal)) {
+        scan.damage = Some(Damage { offset: 0, holes: false });
+    }
+    Ok(scan)
 }
 
 /// Cheap signs of a whole record; what stands between the braces is not judged.
@@ -209,8 +302,6 @@ fn create_free(
     }
 }
 
-/// A run leaves at most a few files behind that it gave up; two bytes of each shard are read to find them.
-const LOOK_BACK: usize = 1000;
 const CHUNK: usize = 64 * 1024;
 /// Far beyond the longest record: what goes on for longer is not one, and need not be held in memory.
 const LONGEST: u64 = 1024 * 1024;
@@ -218,57 +309,111 @@ const LONGEST: u64 = 1024 * 1024;
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::journal::key::Signer;
 
-    fn scanned(text: &[u8]) -> (u64, u64, bool) {
-        let scan = scan_lines(text).unwrap();
-        (scan.bytes, scan.good, scan.damage.is_some())
+    const ORIGIN: &str = "test/-/app/2026-11-20";
+
+    fn signer() -> Signer {
+        Signer::from_seed(&[7; 32])
+    }
+
+    /// Each piece with a seal behind it.
+    fn sealed(pieces: &[&[u8]]) -> Vec<u8> {
+        let mut lines = Lines::default();
+        let mut text = Vec::new();
+        for piece in pieces {
+            lines.push(piece);
+            let seal = Seal::new(&signer(), ORIGIN, &lines.tree).line();
+            lines.push(seal.as_bytes());
+            text.extend_from_slice(piece);
+            text.extend_from_slice(seal.as_bytes());
+        }
+        text
+    }
+
+    fn scanned(text: &[u8]) -> Scan {
+        let key = signer().public();
+        scan_lines(text, |seal| seal.is_signed(&key, ORIGIN), None).unwrap()
     }
 
     #[test]
-    fn whole_records_are_all_good() {
-        assert_eq!(scanned(b""), (0, 0, false));
-        assert_eq!(scanned(b"{}\n{\"a\":1}\n"), (11, 11, false));
-    }
-
-    #[test]
-    fn bad_bytes_at_the_end_are_a_torn_tail() {
-        for tail in
-            [&b"{\"a\":"[..], b"{\"a\":1}", b"\n", b"\0\0\0\0", b"x}\n", b"{\0}\n", b"{\"a\"\n\0\0\n{"]
-        {
-            let text = [b"{}\n", tail].concat();
-            assert_eq!(scanned(&text), (3 + tail.len() as u64, 3, false), "{tail:?}");
+    fn what_seals_cover_is_good_whatever_it_is() {
+        assert_eq!(scanned(b"").lines.bytes, 0);
+        for piece in [&b"{}\n{\"a\":1}\n"[..], b"x\n", b"\0\n"] {
+            let text = sealed(&[b"{}\n", piece]);
+            let scan = scanned(&text);
+            assert_eq!((scan.lines.bytes, scan.damage), (text.len() as u64, None));
+            assert!(scan.lines.sealed());
         }
     }
 
     #[test]
-    fn bad_bytes_before_a_good_record_are_damage() {
-        assert!(scanned(b"{}\nx\n{}\n").2);
-        assert!(scanned(b"\0\0\n{}\n").2);
+    fn what_no_seal_covers_is_a_torn_tail() {
+        let good = sealed(&[b"{}\n"]);
+        for tail in
+            [&b"{\"a\":"[..], b"{\"a\":1}\n", b"\n", b"\0\0\0\0", b"x}\n", b"{\"seal\":{}}\n", &good[..20]]
+        {
+            let scan = scanned(&[&good[..], tail].concat());
+            assert_eq!((scan.lines.bytes, scan.damage), (good.len() as u64, None), "{tail:?}");
+            assert_eq!(scan.bytes, (good.len() + tail.len()) as u64);
+        }
+    }
+
+    #[test]
+    fn a_seal_that_does_not_cover_what_stands_before_it_is_damage() {
+        let text = sealed(&[b"{\"n\":1}\n", b"{\"n\":2}\n"]);
+        for at in 0..text.len() {
+            let mut changed = text.clone();
+            changed[at] ^= 1;
+            let scan = scanned(&changed);
+            // The newline before the last seal joins it to a record, and then it is none either.
+            let last = text[..text.len() - 1].iter().rposition(|b| *b == b'\n').unwrap() - 1;
+            // In the last seal itself it cannot be told from a torn write: the lock file knows more.
+            assert!(
+                scan.damage.is_some() || scan.lines.bytes < text.len() as u64,
+                "byte {at} is not covered"
+            );
+            assert!(scan.damage.is_some() || at > last, "byte {at} passes for a torn tail");
+        }
     }
 
     #[test]
     fn damage_tells_where_it_begins_and_whether_it_is_all_holes() {
-        let long = [&b"{}\n{\0"[..], &b" ".repeat(LONGEST as usize), b"}\n{}\n"].concat();
-        for (text, offset, holes) in [
-            (&b"{}\n{\"a\0\0\0b\"}\n{}\n"[..], 3, true),
-            (b"\0\0\n{}\nx\0\n{}\n", 0, true),
-            (b"{}\n{}\n{\"a\n{}\n", 6, false),
+        let long = [&b"{\0"[..], &b" ".repeat(LONGEST as usize), b"}\n{}\n"].concat();
+        let good = sealed(&[b"{}\n"]).len() as u64;
+        for (changed, offset, holes) in [
+            (&b"{\"a\0\0\0b\"}\n{}\n"[..], 0, true),
+            (b"{}\n\0\0\n{}\n", 3, true),
+            (b"{}\n{\"a\n{}\n", 3, false),
             (b"{}\n\0\n{}\nx\n{}\n", 3, false),
-            // What is bad behind the last good record is a torn tail, and says nothing of the rest.
-            (b"{}\n\0\n{}\nx\n", 3, true),
-            (&long, 3, true),
+            (b"{\"edited\":1}\n", 0, false),
+            (&long, 0, true),
         ] {
-            assert_eq!(scan_lines(text).unwrap().damage, Some(Damage { offset, holes }), "at {offset}");
+            let text = sealed(&[b"{}\n", b"{\"n\":2}\n"]);
+            let text = [&text[..good as usize], changed, &text[good as usize + 8..]].concat();
+            let expected = Damage { offset: good + offset, holes };
+            assert_eq!(scanned(&text).damage, Some(expected), "{offset} {holes}");
         }
     }
 
     #[test]
-    fn a_line_longer_than_any_record_is_bad_as_a_whole() {
-        let mut text = b"{}\n{".to_vec();
-        text.resize(LONGEST as usize * 2 + 4, b' ');
-        // Where the second piece begins, it must not pass for a record of its own.
-        text.truncate(LONGEST as usize + 3);
-        text.extend_from_slice(b"{}\n");
-        assert_eq!(scanned(&text), (text.len() as u64, 3, false));
+    fn what_another_key_sealed_is_not_cut_away() {
+        let key = Signer::from_seed(&[8; 32]).public();
+        let text = sealed(&[b"{}\n"]);
+        let scan = scan_lines(&text[..], |seal| seal.is_signed(&key, ORIGIN), None).unwrap();
+        assert!(scan.damage.is_some());
+    }
+
+    #[test]
+    fn a_log_is_known_to_reach_a_size_only_with_that_root() {
+        let text = sealed(&[b"{\"n\":1}\n", b"{\"n\":2}\n"]);
+        let known = |size| {
+            let mut lines = Lines::default();
+            text.split_inclusive(|b| *b == b'\n').take(size).for_each(|line| lines.push(line));
+            (lines.tree.size(), lines.tree.root())
+        };
+        let reaches = |known| scan_lines(&text[..], |_| true, Some(known)).unwrap().reaches;
+        assert!(reaches(known(2)) && reaches(known(4)) && reaches((0, Hash::empty())));
+        assert!(!reaches((6, known(4).1)) && !reaches((2, known(4).1)));
     }
 }

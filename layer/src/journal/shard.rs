@@ -12,6 +12,9 @@ use chrono::{DateTime, NaiveDate};
 
 use crate::storage::{File, FileId, Storage};
 
+use super::lines::Lines;
+use super::origin;
+
 /// The place of a shard among its channel's: by day, then by number.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) struct Name {
@@ -61,14 +64,42 @@ pub(crate) struct Live {
     pub(crate) path: PathBuf,
     pub(crate) id: FileId,
     pub(crate) day: NaiveDate,
-    pub(crate) len: u64,
+    /// As the ledger names it.
+    pub(crate) shard: String,
+    /// What is in the file, and what of it is durable.
+    pub(crate) lines: Lines,
+    pub(crate) durable: Lines,
+    /// Lines that the checkpoint beside it covers.
+    pub(crate) published: u64,
+    /// The ledger was told that it was begun.
+    pub(crate) told: bool,
     /// Made after a failure, and nothing in it was acknowledged yet: it may go without loss.
     pub(crate) provisional: bool,
 }
 
 impl Live {
+    pub(crate) fn new(file: Box<dyn File>, path: PathBuf, id: FileId, shard: String, day: NaiveDate) -> Live {
+        Live {
+            file,
+            path,
+            id,
+            day,
+            shard,
+            lines: Lines::default(),
+            durable: Lines::default(),
+            published: 0,
+            told: false,
+            provisional: false,
+        }
+    }
+
     /// Makes the channel's next file of the day, and its name durable before a byte is in it.
-    pub(crate) fn create(storage: &dyn Storage, folder: &Path, day: NaiveDate) -> io::Result<Live> {
+    pub(crate) fn create(
+        storage: &dyn Storage,
+        folder: &Path,
+        channel: &str,
+        day: NaiveDate,
+    ) -> io::Result<Live> {
         let mut name = Name { day, number: next_number(storage, folder, day)? };
         for _ in 0..TRIES {
             let path = folder.join(name.to_string());
@@ -76,7 +107,7 @@ impl Live {
                 Ok(file) => {
                     let made = storage.sync_dir(folder).and_then(|()| file.id());
                     return match made {
-                        Ok(id) => Ok(Live { file, path, id, day, len: 0, provisional: false }),
+                        Ok(id) => Ok(Live::new(file, path, id, origin::shard_id(channel, name), day)),
                         Err(error) => {
                             let _ = storage.remove(&path);
                             Err(error)

@@ -7,6 +7,9 @@
 //!          on disk         in the file      to be written
 //! ```
 //!
+//! A sync seals first: a line that signs everything before it ends the last write. Seals are bytes of the file and not
+//! of `held`: another file gets seals of its own.
+//!
 //! A file whose sync failed is never trusted again: `written` goes back to `durable` and all of it is written anew,
 //! to another file, on another root if need be. A record may then stand twice, with the same id, and never not at
 //! all.
@@ -17,12 +20,15 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use crate::clock::Clock;
+use crate::ledger::Fact;
 use crate::mirror::Mirror;
 use crate::record::system::{SystemRecords, Value};
+use crate::report;
 use crate::storage::Storage;
 
 use super::lane::Lane;
 use super::place::Place;
+use super::seal::SEAL_MAX;
 use super::shard::{self, Live};
 
 /// One channel's bytes and files. Lives on its writer's thread.
@@ -44,6 +50,8 @@ pub(crate) struct Store {
     durable: usize,
     written: usize,
     checked: Instant,
+    /// When the checkpoint and the lock file were last written.
+    published: Option<Instant>,
     /// The last pass failed, so a new file may well fail too.
     struggling: bool,
     /// What failed in the last pass was opening a file.
@@ -75,6 +83,7 @@ impl Store {
             durable: 0,
             written: 0,
             checked: Instant::now(),
+            published: None,
             struggling: false,
             no_file: false,
         }
@@ -168,13 +177,15 @@ impl Store {
                 self.open_shard()?;
                 continue;
             };
-            let room = self.shard_bytes.saturating_sub(live.len);
-            let fits = whole_records(&self.held[self.written..], room, live.len == 0);
+            let room = self.shard_bytes.saturating_sub(live.lines.bytes + SEAL_MAX as u64);
+            let fits = whole_records(&self.held[self.written..], room, live.lines.bytes == 0);
             if fits == 0 {
                 self.close_shard()?;
                 continue;
             }
-            self.append(self.written + fits)?;
+            // What does not fit begins another file, and this one ends with a seal.
+            let end = self.written + fits;
+            self.append(end, sync || end < self.held.len())?;
         }
         if sync { self.sync() } else { Ok(()) }
     }
@@ -197,7 +208,7 @@ impl Store {
         if found.is_some_and(|stat| stat.id == live.id) {
             return Ok(());
         }
-        self.live = None;
+        self.give_up();
         // What is not durable may have gone with the file: write it again.
         self.written = self.durable;
         self.lane.metrics.write_error(self.lane.channel, "replaced");
@@ -213,7 +224,7 @@ impl Store {
     fn open_shard(&mut self) -> io::Result<()> {
         let day = shard::day(self.clock.now());
         let folder = self.places[self.place].folder(&self.lane.name);
-        match Live::create(&*self.storage, &folder, day) {
+        match Live::create(&*self.storage, &folder, &self.lane.name, day) {
             Ok(live) => {
                 self.live = Some(Live { provisional: self.struggling, ..live });
                 self.checked = Instant::now();
@@ -247,36 +258,69 @@ impl Store {
 
     fn close_shard(&mut self) -> io::Result<()> {
         self.sync()?;
-        self.live = None;
+        self.publish();
+        if let Some(live) = self.live.take()
+            && live.told
+        {
+            self.tell(Fact::ShardClosed { shard: live.durable.shard(&live.shard) });
+        }
         Ok(())
     }
 
-    fn append(&mut self, end: usize) -> io::Result<()> {
+    /// Writes held bytes up to an offset, and a seal behind them, with one call.
+    fn append(&mut self, end: usize, seal: bool) -> io::Result<()> {
         let Some(live) = &mut self.live else { return Ok(()) };
-        // Asked of the file and not remembered: after a short write this is where it is cut, and had anybody else
-        // written to it, a remembered length could cut a durable record.
-        let before = live.file.len()?;
-        let piece = &self.held[self.written..end];
-        let Err(error) = live.file.append(piece) else {
-            live.len = before + piece.len() as u64;
-            self.written = end;
-            return Ok(());
-        };
-        self.lane.metrics.write_error(self.lane.channel, "write");
-        let kept = cut(live, before, piece);
-        match kept {
-            Some(kept) if is_full(&error) => {
-                live.len = before + kept as u64;
-                self.written += kept;
-            }
-            _ => self.abandon(),
+        // Asked of the file and not remembered: what somebody else wrote to it no seal of ours may cover, and where a
+        // remembered length would cut could be within a durable record.
+        if live.file.len()? != live.lines.bytes {
+            self.lane.metrics.write_error(self.lane.channel, "changed");
+            self.abandon();
+            return Err(io::Error::other("somebody else has written to the file"));
         }
-        Err(error)
+        let records = end - self.written;
+        let mut lines = live.lines.clone();
+        lines.push(&self.held[self.written..end]);
+        let mut joined = Vec::new();
+        let mut to = end;
+        if seal {
+            let seal = self.places[self.place].books.seal(&live.shard, &lines.tree);
+            lines.push(seal.as_bytes());
+            // Behind the last held record there is room for it without a copy.
+            if end == self.held.len() {
+                self.held.extend_from_slice(seal.as_bytes());
+                to = self.held.len();
+            } else {
+                joined = [&self.held[self.written..end], seal.as_bytes()].concat();
+            }
+        }
+        let piece = if joined.is_empty() { &self.held[self.written..to] } else { &joined };
+        let result = live.file.append(piece);
+        let kept = match &result {
+            Ok(()) => {
+                live.lines = lines;
+                Some(piece.len())
+            }
+            Err(error) => {
+                self.lane.metrics.write_error(self.lane.channel, "write");
+                let kept = cut(live, piece).filter(|_| is_full(error));
+                live.lines.push(&piece[..kept.unwrap_or(0)]);
+                kept
+            }
+        };
+        self.held.truncate(self.held.len() - (to - end));
+        match kept {
+            Some(kept) => self.written += kept.min(records),
+            None => self.abandon(),
+        }
+        result
     }
 
     fn sync(&mut self) -> io::Result<()> {
         if self.written == self.durable {
             return Ok(());
+        }
+        if self.live.as_ref().is_some_and(|live| !live.lines.sealed()) {
+            self.append(self.written, true)?;
         }
         let Some(live) = &mut self.live else { return Ok(()) };
         let from = Instant::now();
@@ -286,6 +330,7 @@ impl Store {
             return Err(error);
         }
         live.provisional = false;
+        live.durable = live.lines.clone();
         self.lane.metrics.sync_seconds(self.lane.channel, from.elapsed().as_secs_f64());
         self.durable = self.written;
         if self.durable == self.held.len() {
@@ -293,16 +338,82 @@ impl Store {
             self.durable = 0;
             self.written = 0;
         }
+        if let Some(live) = self.live.as_mut().filter(|live| !live.told) {
+            // Now that the shard is durable: the ledger never names one that a power cut could take back.
+            live.told = true;
+            let shard = live.shard.clone();
+            self.tell(Fact::ShardOpened { shard });
+        }
+        if self.until_publishing().is_some_and(|left| left.is_zero()) {
+            self.publish();
+        }
         Ok(())
+    }
+
+    /// How long the checkpoint has to wait; `None`: it covers everything durable.
+    pub(crate) fn until_publishing(&self) -> Option<Duration> {
+        let live = self.live.as_ref()?;
+        let waits = live.durable.tree.size() > live.published;
+        waits.then(|| self.published.map_or(Duration::ZERO, |at| PUBLISH_EVERY.saturating_sub(at.elapsed())))
+    }
+
+    /// Publishes how far the live shard is durable: its checkpoint, and the lock file. Both can be made again from the
+    /// seals, so that an error is counted, and tried again with the next ones.
+    pub(crate) fn publish(&mut self) {
+        self.published = Some(Instant::now());
+        let books = &self.places[self.place].books;
+        let mut failed = books.settle().is_err().then_some("ledger");
+        if let Some(live) = self.live.as_mut().filter(|live| live.durable.tree.size() > live.published) {
+            let tree = &live.durable.tree;
+            books.heads.set(&live.shard, tree.size(), tree.root());
+            if books.publish(&live.path, &live.shard, tree).is_err() {
+                failed = Some("checkpoint");
+            } else {
+                live.published = tree.size();
+            }
+        }
+        if books.lock_in().is_err() {
+            failed = Some("lock_file");
+        }
+        if let Some(kind) = failed {
+            self.lane.metrics.write_error(self.lane.channel, kind);
+        }
+    }
+
+    /// Enters a fact in the ledger. One that it does not take now waits, is tried again with each checkpoint and at the
+    /// end, and found again by the next start's recovery; that it waits is counted, and told in the channel.
+    fn tell(&mut self, fact: Fact) {
+        let books = &self.places[self.place].books;
+        let before = books.untold();
+        let Err(error) = books.tell(fact) else { return };
+        self.lane.metrics.write_error(self.lane.channel, "ledger");
+        if before == 0 {
+            report::say(&format!("the ledger beside channel {} cannot be written: {error}", self.lane.name));
+            self.note(
+                "sys_ledger_unwritten",
+                "the ledger cannot be written; what belongs there waits in memory",
+                &[],
+            );
+        }
     }
 
     /// Gives the live file up without another word to it: what it holds beyond the last good sync is unknown.
     fn abandon(&mut self) {
         self.written = self.durable;
-        let Some(live) = self.live.take() else { return };
-        if live.provisional {
+        if self.live.as_ref().is_some_and(|live| live.provisional) {
+            let Some(live) = self.live.take() else { return };
             // Retries must not fill the folder with copies; everything in this one is held.
             let _ = self.storage.remove(&live.path);
+        }
+        self.give_up();
+    }
+
+    /// Lets go of the live file, whatever it holds. The next start looks at it and closes it in the ledger.
+    fn give_up(&mut self) {
+        if let Some(live) = self.live.take()
+            && live.told
+        {
+            self.tell(Fact::ShardAbandoned { shard: live.durable.shard(&live.shard) });
         }
     }
 
@@ -338,7 +449,7 @@ impl Store {
         }
         let rest = &self.held[self.written..];
         let Some(end) = rest.iter().position(|b| *b == b'\n') else { return Ok(()) };
-        self.append(self.written + end + 1)?;
+        self.append(self.written + end + 1, true)?;
         self.sync()
     }
 }
@@ -363,7 +474,8 @@ fn whole_records(lines: &[u8], room: u64, empty: bool) -> usize {
 }
 
 /// Cuts a half-written piece back to its last whole record. `None` if the file cannot be brought to a known state.
-fn cut(live: &mut Live, before: u64, piece: &[u8]) -> Option<usize> {
+fn cut(live: &mut Live, piece: &[u8]) -> Option<usize> {
+    let before = live.lines.bytes;
     let now = live.file.len().ok()?;
     let reached = usize::try_from(now.checked_sub(before)?).ok()?;
     let kept = piece.get(..reached)?.iter().rposition(|b| *b == b'\n').map_or(0, |last| last + 1);
@@ -392,5 +504,7 @@ fn fill(storage: &dyn Storage, path: &Path) -> io::Result<()> {
 /// another's.
 pub(crate) const RESERVE: usize = 16 * 1024;
 const RESERVE_NAME: &str = ".reserve";
+/// What a witness or a reader of the checkpoint may wait for, and far more than a signature costs.
+const PUBLISH_EVERY: Duration = Duration::from_secs(1);
 /// A `stat` costs two microseconds; a second of records is what a removed file may cost.
 const CHECK_EVERY: Duration = Duration::from_secs(1);

@@ -65,6 +65,7 @@ impl Writer {
         loop {
             let closed = this.turn();
             if closed && (this.store.undurable() == 0 || this.given_up()) {
+                this.store.publish();
                 return;
             }
             this.rest();
@@ -139,6 +140,11 @@ impl Writer {
             std::thread::park_timeout(POLL);
             return;
         }
+        let until_publishing = self.store.until_publishing();
+        if until_publishing.is_some_and(|left| left.is_zero()) {
+            self.store.publish();
+            return;
+        }
         let until_sync = match (self.sync, self.oldest) {
             (Sync::Every(interval), Some(oldest)) => Some(interval.saturating_sub(oldest.elapsed())),
             _ => None,
@@ -147,7 +153,8 @@ impl Writer {
             self.store.held.shrink_to(KEPT);
             self.spare.shrink_to(KEPT);
         }
-        self.lane.queue.sleep(self.durable, until_sync);
+        let until = until_sync.into_iter().chain(until_publishing).min();
+        self.lane.queue.sleep(self.durable, until);
         self.active = Instant::now();
     }
 

@@ -9,10 +9,10 @@ use crate::journal::CommitError;
 use crate::policy::{Policy, Sync};
 use crate::storage::{Fault, Memory, Step};
 
-/// Three records to a shard, so that a short run opens several.
+/// Three commits to a shard, so that a short run opens several.
 fn small_shards() -> Policy {
     let mut policy = policy("/logs");
-    policy.channels[0].shard_bytes = 330;
+    policy.channels[0].shard_bytes = 3 * 300;
     policy
 }
 

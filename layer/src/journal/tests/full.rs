@@ -14,7 +14,7 @@ fn a_full_disk_is_told_at_once_in_the_commit_and_in_the_channel() {
     journal.commit(ONE).unwrap();
     until("the reserve is there", || reserve(&disk));
     let used: usize = disk.files().values().map(Vec::len).sum();
-    disk.set_capacity(used as u64 + 1000);
+    disk.set_capacity(used as u64 + 3000);
     let mut n = 0;
     let error = loop {
         n += 1;

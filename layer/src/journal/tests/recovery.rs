@@ -4,6 +4,8 @@ use std::path::Path;
 
 use super::support::*;
 use crate::clock::Clock;
+use crate::journal::seal::Seal;
+use crate::ledger::Fact;
 use crate::policy::Policy;
 use crate::storage::{Memory, Storage};
 
@@ -23,11 +25,26 @@ fn reopen_with(policy: &Policy, disk: &Memory) {
     journal.commit(ONE).unwrap();
 }
 
+/// Two sealed records of today, and their key.
+fn begun() -> (Memory, Vec<u8>) {
+    let disk = Memory::new();
+    with_key(&disk);
+    (disk, sealed("app/2026-11-20", &[&record(1, 60), &record(2, 60)]))
+}
+
 #[test]
-fn a_torn_tail_is_moved_to_quarantine_and_the_file_goes_on() {
-    for tail in [&b"{\"n\":3"[..], b"\0\0\0\0\0\0", b"{\"n\":3}", b"garbage\n{\"n\"\n"] {
-        let disk = Memory::new();
-        let good = [record(1, 60), record(2, 60)].concat();
+fn what_no_seal_covers_is_moved_to_quarantine_and_the_file_goes_on() {
+    let whole = record(3, 60);
+    let tails = [
+        &b"{\"n\":3"[..],
+        b"\0\0\0\0\0\0",
+        b"{\"n\":3}",
+        b"garbage\n{\"n\"\n",
+        &whole,
+        b"{\"seal\":{\"size\":4,",
+    ];
+    for tail in tails {
+        let (disk, good) = begun();
         disk.put(TODAY, &[&good[..], tail].concat());
         reopen(&disk);
         let left = disk.power_cut(0);
@@ -35,47 +52,61 @@ fn a_torn_tail_is_moved_to_quarantine_and_the_file_goes_on() {
         let torn = format!("/logs/app/quarantine/2026-11-20.jsonl.{}.torn", good.len());
         assert_eq!(bytes(&left, &torn), tail);
         assert_eq!(events(&left, "/logs/app", "bytes"), [("sys_recovered".into(), tail.len().into())]);
+        assert!(facts(&left).contains(&Fact::Recovered {
+            shard: "app/2026-11-20".into(),
+            offset: good.len() as u64,
+            bytes: tail.len() as u64,
+        }));
     }
 }
 
 #[test]
-fn a_tail_torn_twice_at_the_same_place_is_kept_twice() {
-    let disk = Memory::new();
-    for n in 0..3 {
-        disk.put("/logs/app/2026-11-19.jsonl", &[&record(1, 60)[..], b"torn", &[b'0' + n]].concat());
-        drop(open(&policy("/logs"), &disk).unwrap());
+fn a_seal_that_does_not_fit_is_left_alone_and_told_once() {
+    let (disk, good) = begun();
+    let at = good.windows(5).position(|w| w == b"\"n\":2").unwrap() + 4;
+    for (changed, offset) in [
+        ([&good[..at], b"7", &good[at + 1..]].concat(), record(1, 60).len() as u64 + seal_len(&good)),
+        // A line taken out, and one put in.
+        (good[record(1, 60).len()..].to_vec(), 0),
+        ([&record(0, 60)[..], &good].concat(), 0),
+    ] {
+        let disk = disk.kill();
+        let damaged = [&changed[..], b"torn\n"].concat();
+        disk.put(TODAY, &damaged);
+        reopen(&disk);
+        let left = disk.power_cut(0);
+        assert!(bytes(&left, TODAY) == damaged, "the damaged shard was touched");
+        let next = "/logs/app/2026-11-20.1.jsonl";
+        assert_eq!(numbers_in(Path::new(next), &bytes(&left, next)), [9]);
+        assert!(left.files().keys().all(|p| !p.to_string_lossy().contains("quarantine")));
+        let told = Fact::ShardDamaged { shard: "app/2026-11-20".into(), offset };
+        assert!(facts(&left).contains(&told), "{:?}", facts(&left));
+        assert_eq!(events(&left, "/logs/app", "offset"), [("sys_shard_damaged".into(), offset.into())]);
+        let again = disk.kill();
+        reopen(&again);
+        assert!(bytes(&again, TODAY) == damaged, "the damaged shard was touched");
+        assert_eq!(facts(&again).iter().filter(|fact| **fact == told).count(), 1);
     }
-    let names = disk.list(Path::new("/logs/app/quarantine")).unwrap();
-    assert_eq!(names.len(), 3, "{names:?}");
 }
 
-#[test]
-fn bad_bytes_before_good_records_are_left_alone_and_told() {
-    let disk = Memory::new();
-    let damaged = [&record(1, 60)[..], b"bad\n", &record(2, 60), b"torn"].concat();
-    disk.put(TODAY, &damaged);
-    reopen(&disk);
-    let left = disk.power_cut(0);
-    assert_eq!(bytes(&left, TODAY), damaged, "the damaged shard was touched");
-    let next = "/logs/app/2026-11-20.1.jsonl";
-    assert_eq!(numbers_in(Path::new(next), &bytes(&left, next)), [9]);
-    let text = String::from_utf8(bytes(&left, next)).unwrap();
-    assert!(text.contains("sys_shard_damaged") && text.contains("2026-11-20.jsonl"));
-    assert!(left.files().keys().all(|p| !p.to_string_lossy().contains("quarantine")));
+/// The length of the first seal.
+fn seal_len(shard: &[u8]) -> u64 {
+    shard.split_inclusive(|b| *b == b'\n').find(|line| Seal::is(line)).unwrap().len() as u64
 }
 
 #[test]
 fn a_hole_before_good_records_is_told_apart_but_not_moved() {
-    for (bad, offset, holes) in [(&[0; 4096][..], 120, "only"), (b"edited\n", 120, "no")] {
-        let disk = Memory::new();
+    for (bad, holes) in [(&[0; 4096][..], "only"), (b"edited\n", "no")] {
+        let (disk, good) = begun();
         let (cut, late) = (record(3, 60), record(4, 60));
-        let kept = [&record(1, 60)[..], &record(2, 60), &cut[..20], bad, &cut[40..], &late].concat();
+        let batch = sealed("app/2026-11-20", &[&record(1, 60), &record(2, 60), &[&cut[..], &late].concat()]);
+        let kept = [&good[..], &cut[..20], bad, &batch[good.len() + 40..]].concat();
         disk.put(TODAY, &kept);
         reopen(&disk);
         let left = disk.power_cut(0);
         assert!(bytes(&left, TODAY) == kept, "the shard was touched");
         let damaged = "sys_shard_damaged".to_owned();
-        assert_eq!(events(&left, "/logs/app", "offset"), [(damaged.clone(), offset.into())]);
+        assert_eq!(events(&left, "/logs/app", "offset"), [(damaged.clone(), good.len().into())]);
         assert_eq!(events(&left, "/logs/app", "holes"), [(damaged, holes.into())]);
     }
 }
@@ -95,30 +126,47 @@ fn the_file_goes_on_only_if_its_day_and_size_allow() {
         ("2026-11-20.jsonl", full, "2026-11-20.1.jsonl"),
     ] {
         let disk = Memory::new();
-        disk.put(format!("/logs/app/{name}"), &record(1, 120));
+        with_key(&disk);
+        let id = format!("app/{}", name.split(".jsonl").next().unwrap());
+        disk.put(format!("/logs/app/{name}"), &sealed(&id, &[&record(1, 120)]));
         reopen_with(&policy, &disk);
         let path = format!("/logs/app/{expected}");
         assert_eq!(numbers_in(Path::new(&path), &bytes(&disk, &path)).last(), Some(&9), "{name}");
         assert_eq!(disk.link_at("/logs/app.log").unwrap(), Path::new("app").join(expected), "{name}");
+        let closed = facts(&disk).iter().any(|fact| matches!(fact, Fact::ShardClosed { .. }));
+        assert_eq!(closed, name.ends_with("jsonl") && name != expected, "{name}");
     }
 }
 
 #[test]
 fn a_clock_once_set_ahead_does_not_hide_the_torn_shard_of_today() {
     let disk = Memory::new();
-    disk.put("/logs/app/2099-01-01.jsonl", &record(1, 60));
-    disk.put(TODAY, &[&record(2, 60)[..], b"torn"].concat());
+    with_key(&disk);
+    disk.put("/logs/app/2099-01-01.jsonl", &sealed("app/2099-01-01", &[&record(1, 60)]));
+    disk.put(TODAY, &[&sealed("app/2026-11-20", &[&record(2, 60)])[..], b"torn"].concat());
     reopen(&disk);
     assert_eq!(numbers_in(Path::new(TODAY), &bytes(&disk, TODAY)), [2, 9]);
 }
 
 #[test]
-fn an_older_shard_that_was_given_up_is_cut_as_well() {
+fn an_older_shard_that_was_given_up_is_cut_and_closed_as_well() {
     let disk = Memory::new();
-    disk.put("/logs/app/2026-11-19.jsonl", &[&record(1, 60)[..], b"{\"n\":2"].concat());
-    disk.put("/logs/app/2026-11-19.1.jsonl", &record(2, 60));
+    with_key(&disk);
+    let good = sealed("app/2026-11-19", &[&record(1, 60)]);
+    disk.put("/logs/app/2026-11-19.jsonl", &[&good[..], b"{\"n\":2"].concat());
+    disk.put("/logs/app/2026-11-19.1.jsonl", &sealed("app/2026-11-19.1", &[&record(2, 60)]));
     reopen(&disk);
-    assert_eq!(numbers(&disk.power_cut(0), "/logs/app"), [1, 2, 9]);
+    let left = disk.power_cut(0);
+    assert_eq!(numbers(&left, "/logs/app"), [1, 2, 9]);
+    let closed: Vec<_> = facts(&left)
+        .into_iter()
+        .filter_map(|fact| match fact {
+            Fact::ShardClosed { shard } => Some((shard.shard, shard.size, shard.bytes)),
+            _ => None,
+        })
+        .collect();
+    assert_eq!(closed[0], ("app/2026-11-19".into(), 2, good.len() as u64));
+    assert_eq!(closed.len(), 2);
 }
 
 #[test]

@@ -8,7 +8,11 @@ use tracing_core::LevelFilter;
 
 use crate::channel::Channel;
 use crate::clock::{Clock, Rng};
+use crate::journal::key::Signer;
+use crate::journal::merkle::Tree;
+use crate::journal::seal::Seal;
 use crate::journal::{Journal, OpenError};
+use crate::ledger::Fact;
 use crate::metrics::Metrics;
 use crate::policy::{ChannelPolicy, OnFull, Policy, Sync};
 use crate::profile::Sector;
@@ -75,6 +79,41 @@ pub(super) fn record(number: u64, len: usize) -> Vec<u8> {
     line.extend(std::iter::repeat_n('x', pad));
     line.push_str("\"}\n");
     line.into_bytes()
+}
+
+/// The ledger's facts under `/logs`, the oldest first.
+pub(super) fn facts(disk: &Memory) -> Vec<Fact> {
+    let key = Signer::load(disk, Path::new("/logs/state/signing.key")).unwrap().public();
+    let reading = crate::ledger::read(disk, Path::new("/logs/ledger"), "test/-/ledger", &key).unwrap();
+    assert_eq!(reading.problems, []);
+    reading.entries.into_iter().map(|(_, entry)| entry.fact).collect()
+}
+
+/// Puts the key of [`sealed`] under `/logs`.
+pub(super) fn with_key(disk: &Memory) {
+    let state = Path::new("/logs/state");
+    disk.create_dir(state).unwrap();
+    disk.sync_dir(Path::new("/")).unwrap();
+    disk.sync_dir(Path::new("/logs")).unwrap();
+    key().save(disk, &state.join("signing.key")).unwrap();
+}
+
+fn key() -> Signer {
+    Signer::from_seed(&[7; 32])
+}
+
+/// A shard's bytes as a run leaves them that has committed each piece.
+pub(super) fn sealed(id: &str, pieces: &[&[u8]]) -> Vec<u8> {
+    let mut tree = Tree::new();
+    let mut bytes = Vec::new();
+    for piece in pieces {
+        tree.push_lines(piece);
+        let seal = Seal::new(&key(), &format!("test/-/{id}"), &tree).line();
+        tree.push_lines(seal.as_bytes());
+        bytes.extend_from_slice(piece);
+        bytes.extend_from_slice(seal.as_bytes());
+    }
+    bytes
 }
 
 /// The numbers of all records in a channel's shards, in the order of the shards. Every line must be whole.
