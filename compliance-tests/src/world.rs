@@ -5,6 +5,7 @@ use std::io::{self, Write};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use dihya::seal::Seal;
 use dihya::storage::Memory;
 use dihya::{Channel, Clock, Handle, Options, Policy, Record, Rng};
 use tracing_subscriber::fmt::MakeWriter;
@@ -182,12 +183,16 @@ impl Captured {
             .collect()
     }
 
-    /// All records of all files, one line each, without those of the harness.
+    /// All records of all shards, one line each, without those of the harness. Seals are none, nor is what the ledger has.
     pub fn records(&self) -> Vec<String> {
-        let shards = self.outputs().filter(|(name, _)| name.starts_with("file ") && name.ends_with(".jsonl"));
+        let is_shard = |name: &str| {
+            name.starts_with("file ") && name.ends_with(".jsonl") && !name.ends_with("/ledger/ledger.jsonl")
+        };
+        let shards = self.outputs().filter(|(name, _)| is_shard(name));
         let text: String = shards.map(|(_, bytes)| String::from_utf8_lossy(bytes)).collect();
         let own = |line: &&str| !line.contains("\"control ") && !line.contains("\"event_name\":\"control\"");
-        text.lines().filter(own).map(str::to_owned).collect()
+        let sealed = text.lines().filter(|line| !Seal::is(line.as_bytes()));
+        sealed.filter(own).map(str::to_owned).collect()
     }
 
     /// What a layer without redaction would have shown, if the world was made [`World::with_control`]. It is no output.

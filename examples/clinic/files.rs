@@ -6,6 +6,8 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::{fs, io};
 
+use dihya::seal::Seal;
+
 /// One file, folder or link below the run's folder.
 pub(crate) struct Entry {
     /// Relative to the run's folder.
@@ -69,6 +71,10 @@ pub(crate) fn records(entries: &[Entry]) -> Result<BTreeMap<String, Stored>, Str
         let text =
             std::str::from_utf8(bytes).map_err(|_| format!("{} is not UTF-8", entry.path.display()))?;
         for (number, line) in text.lines().enumerate() {
+            // A seal signs the records before it, and is none.
+            if Seal::is(line.as_bytes()) {
+                continue;
+            }
             let record: serde_json::Value =
                 serde_json::from_str(line).map_err(|_| format!("{} is no JSON", at(number)))?;
             // Lines without a channel are the journal's own.

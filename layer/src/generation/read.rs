@@ -8,6 +8,7 @@ use serde_json::{Map, Value};
 
 use super::EVENT;
 use crate::core::Core;
+use crate::journal::seal::Seal;
 use crate::journal::shard_order;
 
 /// The newest ones, newest first.
@@ -81,7 +82,11 @@ fn each(
     mut with: impl FnMut(Map<String, Value>) -> io::Result<()>,
 ) -> io::Result<()> {
     for line in BufReader::new(core.storage.read(shard, 0)?).split(b'\n') {
-        let Ok(record) = serde_json::from_slice::<Value>(&line?) else { continue };
+        let line = line?;
+        if Seal::is(&line) {
+            continue;
+        }
+        let Ok(record) = serde_json::from_slice::<Value>(&line) else { continue };
         if record["event_name"] == EVENT {
             with(exported(record))?;
         }

@@ -5,10 +5,8 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use sha2::{Digest as _, Sha256};
-
 use crate::clock::Clock;
-use crate::ledger::{Entry, Fact, Ledger, PolicyRef, Reading, replace};
+use crate::ledger::{Entry, Fact, Ledger, Reading, replace};
 use crate::policy::Policy;
 use crate::storage::Storage;
 
@@ -67,7 +65,7 @@ impl Books {
     /// Tells the ledger that the log is open, by which key and under which rules, and writes the lock file.
     pub(crate) fn opened(&self, policy: &Policy) -> io::Result<()> {
         let vkey = self.signer.public().vkey(&self.origin.ledger());
-        self.tell(Fact::LogOpened { vkey, policy: policy_ref(policy) })?;
+        self.tell(Fact::LogOpened { vkey, policy: policy.reference() })?;
         self.lock_in()
     }
 
@@ -152,12 +150,6 @@ fn is_new(policy: &Policy, storage: &dyn Storage, base: &Path) -> io::Result<boo
 /// The folder of the key and of the lock file.
 pub(crate) fn state_folder(_policy: &Policy, base: &Path) -> PathBuf {
     base.join("state")
-}
-
-/// The policy in force as the ledger names it.
-pub(crate) fn policy_ref(policy: &Policy) -> PolicyRef {
-    let hash = Sha256::digest(policy.to_toml(false).as_bytes());
-    PolicyRef { version: None, sha256: hash.iter().map(|byte| format!("{byte:02x}")).collect() }
 }
 
 const KEY: &str = "signing.key";

@@ -11,7 +11,7 @@ use dihya::{Channel, InitError, Policy};
 use tracing::info;
 
 use crate::reentrancy;
-use crate::support::{canary, parse};
+use crate::support::{canary, parse, without_seals};
 
 const CASE: &str = "DIHYA_TEST_CASE";
 const ROOT: &str = "DIHYA_TEST_ROOT";
@@ -69,13 +69,13 @@ pub(crate) fn local_policy(root: &Path, more: &str) -> Policy {
     Policy::parse(&text, "test.toml").unwrap_or_else(|error| panic!("{error}"))
 }
 
-/// A channel's lines on the disk.
+/// A channel's records on the disk.
 pub(crate) fn stored(root: &Path, channel: &str) -> String {
     let Ok(folder) = std::fs::read_dir(root.join(channel)) else { return String::new() };
     let mut files: Vec<_> = folder.map(|entry| entry.unwrap().path()).collect();
     files.retain(|path| path.extension().is_some_and(|e| e == "jsonl"));
     files.sort();
-    files.iter().map(|path| std::fs::read_to_string(path).unwrap()).collect()
+    files.iter().map(|path| without_seals(&std::fs::read(path).unwrap())).collect()
 }
 
 #[test]

@@ -57,7 +57,7 @@ impl World {
         tracing::dispatcher::with_default(&self.dispatch, f)
     }
 
-    /// A channel's lines as stored.
+    /// A channel's records as stored, a line each; without the seals.
     pub(crate) fn stored(&self, channel: &str) -> String {
         match self.handle.commit(self.policy.channel(channel).unwrap()) {
             // The test's own filter: what did reach the channel is on disk.
@@ -74,8 +74,7 @@ impl World {
         let of_channel = files
             .iter()
             .filter(|(path, _)| path.starts_with(&folder) && path.extension().is_some_and(|e| e == "jsonl"));
-        let bytes: Vec<u8> = of_channel.flat_map(|(_, bytes)| bytes.clone()).collect();
-        String::from_utf8(bytes).unwrap_or_else(|_| panic!("a file that is no UTF-8"))
+        of_channel.map(|(_, bytes)| without_seals(bytes)).collect()
     }
 
     /// A file's text.
@@ -104,6 +103,12 @@ impl World {
         let line = text.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(' '));
         line.unwrap_or_else(|| panic!("no metric {name}")).parse().unwrap()
     }
+}
+
+/// The records of a file, a line each.
+pub(crate) fn without_seals(bytes: &[u8]) -> String {
+    let text = std::str::from_utf8(bytes).unwrap_or_else(|_| panic!("a file that is no UTF-8"));
+    text.split_inclusive('\n').filter(|line| !dihya::seal::Seal::is(line.as_bytes())).collect()
 }
 
 /// The test's policy over a base: everything is recorded from INFO on, panics of tests are not.
