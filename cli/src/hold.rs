@@ -7,12 +7,10 @@ use dihya::Clock;
 use dihya::hold::{self, Hold, Scope};
 use dihya::ledger::Fact;
 use dihya::operation::{Kind, Operation, Outcome};
-use dihya::purge;
-use dihya::storage::Local;
 use serde_json::{Value, json};
 
 use crate::Answer;
-use crate::log::{self, Because, Folders, Log, Where};
+use crate::log::{self, Because, Log, Where};
 
 #[derive(Subcommand)]
 pub(crate) enum Command {
@@ -240,8 +238,7 @@ impl Release {
 }
 
 fn in_force(log: &Log) -> Result<Vec<Hold>, Answer> {
-    let log = purge::Log { storage: &Local, base: &log.base, ledger: &log.ledger, archives: &Folders };
-    let entries = log.entries().map_err(|error| Answer::wrong(format!("error: {error}\n")))?;
+    let entries = log.work().entries().map_err(|error| Answer::wrong(format!("error: {error}\n")))?;
     Ok(hold::in_force(&entries))
 }
 
@@ -258,8 +255,7 @@ fn record(
     let wrong = |error: &dyn std::fmt::Display| Answer::wrong(format!("error: {error}\n"));
     let operation = Operation::begin(kind, policy, &log.ledger, clock, &log::caller(), operator, reason)
         .map_err(|error| wrong(&error))?;
-    let work = purge::Log { storage: &Local, base: &log.base, ledger: &log.ledger, archives: &Folders };
-    let lock = work.lock().map_err(|error| wrong(&error))?;
+    let lock = log.work().lock().map_err(|error| wrong(&error))?;
     operation.record(fact).map_err(|error| wrong(&error))?;
     drop(lock);
     operation.end(Outcome::Success).map_err(|error| wrong(&error))

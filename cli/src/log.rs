@@ -1,6 +1,5 @@
 //! What the commands that work on a log share: where it is, who calls, and a word before anything is destroyed.
 
-use std::fs;
 use std::io::{self, IsTerminal as _, Write as _};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -8,6 +7,7 @@ use std::sync::Arc;
 use dihya::catalog::{Catalog, Places};
 use dihya::ledger::Ledger;
 use dihya::operation::Caller;
+use dihya::purge::{self, Folders};
 use dihya::storage::Local;
 use dihya::{Clock, Policy};
 use nix::unistd::{Group, User, getgroups, getuid};
@@ -48,6 +48,14 @@ impl Where {
 pub(crate) struct Log {
     pub(crate) base: PathBuf,
     pub(crate) ledger: Ledger,
+    archives: Folders,
+}
+
+impl Log {
+    /// As the library takes it.
+    pub(crate) fn work(&self) -> purge::Log<'_> {
+        purge::Log { storage: &Local, base: &self.base, ledger: &self.ledger, archives: &self.archives }
+    }
 }
 
 /// Every log under the policy's roots, each by its ledger; and the folders with records and no ledger.
@@ -56,15 +64,16 @@ pub(crate) fn open(policy: &Policy, clock: &Clock) -> Result<(Vec<Log>, Vec<Path
         .map_err(|error| Answer::wrong(format!("error: {error}\n")))?;
     let mut logs = Vec::new();
     let mut without = Vec::new();
-    for base in catalog.bases {
-        let base = base.path;
+    for found in catalog.bases {
+        let base = found.path;
         if !base.join("ledger").is_dir() {
             without.push(base);
             continue;
         }
         let ledger = Ledger::attach(Arc::new(Local), &base, &base.join("state"), clock.clone())
             .map_err(|error| Answer::wrong(format!("error: {error}\n")))?;
-        logs.push(Log { base, ledger });
+        let archives = Folders::of(Arc::new(Local), &base, found.instance);
+        logs.push(Log { base, ledger, archives });
     }
     if logs.is_empty() {
         let folder = without.first().map_or_else(String::new, |base| format!(" in {}", base.display()));
@@ -114,46 +123,4 @@ pub(crate) fn ask(shown: &str, question: &str) -> io::Result<Word> {
     let mut line = String::new();
     io::stdin().read_line(&mut line)?;
     Ok(if line.trim() == "yes" { Word::Yes } else { Word::No })
-}
-
-/// Archives in folders, by the store's name, which is the folder.
-#[derive(Debug)]
-pub(crate) struct Folders;
-
-impl dihya::purge::Archives for Folders {
-    fn remove(&self, store: &str, path: &str) -> io::Result<()> {
-        let file = file(store, path)?;
-        for path in [file.clone(), beside(&file)] {
-            match fs::remove_file(&path) {
-                Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
-                _ => {}
-            }
-        }
-        match file.parent() {
-            Some(folder) if folder.is_dir() => fs::File::open(folder)?.sync_all(),
-            _ => Ok(()),
-        }
-    }
-
-    fn holds(&self, store: &str, path: &str) -> io::Result<bool> {
-        let file = file(store, path)?;
-        Ok(file.symlink_metadata().is_ok() || beside(&file).symlink_metadata().is_ok())
-    }
-}
-
-fn file(store: &str, path: &str) -> io::Result<PathBuf> {
-    if store.contains("://") {
-        return Err(io::Error::new(
-            io::ErrorKind::Unsupported,
-            format!("this command cannot remove from {store} yet; remove {path} there"),
-        ));
-    }
-    Ok(Path::new(store).join(path))
-}
-
-/// The checkpoint of `2026-11-20.1.jsonl.zst.age`.
-fn beside(file: &Path) -> PathBuf {
-    let name = file.file_name().unwrap_or_default().to_string_lossy();
-    let period = name.split(".jsonl").next().unwrap_or_default();
-    file.with_file_name(format!("{period}.checkpoint"))
 }

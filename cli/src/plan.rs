@@ -3,14 +3,12 @@
 use std::fmt::Write as _;
 
 use dihya::operation::Kind;
-use dihya::purge;
 use dihya::retain::{Action, Decision, Plan, Trust};
-use dihya::storage::Local;
 use dihya::{Clock, Policy};
 use serde_json::{Value, json};
 
 use crate::Answer;
-use crate::log::{self, Folders, Log, Where};
+use crate::log::{self, Log, Where};
 
 /// Which plan.
 #[derive(clap::Args)]
@@ -98,8 +96,7 @@ impl Command {
 
 /// The plan of one log.
 pub(crate) fn of(log: &Log, policy: &Policy, clock: &Clock, trust: Trust) -> Result<Plan, Answer> {
-    let log = purge::Log { storage: &Local, base: &log.base, ledger: &log.ledger, archives: &Folders };
-    log.plan(policy, clock, trust).map_err(|error| Answer::wrong(format!("error: {error}\n")))
+    log.work().plan(policy, clock, trust).map_err(|error| Answer::wrong(format!("error: {error}\n")))
 }
 
 /// One line per decision.

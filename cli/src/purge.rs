@@ -6,10 +6,9 @@ use dihya::Clock;
 use dihya::operation::{Kind, Operation, Outcome};
 use dihya::purge;
 use dihya::retain::{Action, Decision, Plan, Trust};
-use dihya::storage::Local;
 
 use crate::Answer;
-use crate::log::{self, Because, Folders, Where, Word};
+use crate::log::{self, Because, Where, Word};
 use crate::plan;
 
 /// What may go, and who says so.
@@ -58,8 +57,6 @@ impl Command {
             answer.warn(&format!("{} has no ledger, and nothing is purged there", base.display()));
         }
         for log in &logs {
-            let work =
-                purge::Log { storage: &Local, base: &log.base, ledger: &log.ledger, archives: &Folders };
             if self.dry_run {
                 caller.may(Kind::Plan, &policy).map_err(|error| wrong(&error))?;
                 let plan = plan::of(log, &policy, &clock, trust)?;
@@ -90,7 +87,8 @@ impl Command {
                     }
                 }
             }
-            let report = work
+            let report = log
+                .work()
                 .purge(&policy, &mut operation, &clock, trust, Some(&plan))
                 .map_err(|error| wrong(&error))?;
             let outcome = match (report.failed.len(), report.purged.len() + report.finished.len()) {

@@ -15,6 +15,7 @@ use crate::channel::Channel;
 use crate::core::Core;
 use crate::direct::{Receipt, Record};
 use crate::journal::{Commit, CommitError, ShutdownReport};
+use crate::lifecycle::Lifecycle;
 use crate::policy::{ChannelPolicy, Policy};
 use crate::probe::{self, ProbeError};
 
@@ -23,16 +24,18 @@ use crate::probe::{self, ProbeError};
 #[must_use = "dropping the guard closes the log"]
 pub struct Guard {
     handle: Handle,
+    /// Ends before the journal does.
+    lifecycle: Option<Lifecycle>,
 }
 
 impl Guard {
-    pub(crate) fn new(core: Arc<Core>) -> Guard {
+    pub(crate) fn new(core: Arc<Core>, lifecycle: Option<Lifecycle>) -> Guard {
         let handle = Handle { core };
         let mut first = DEFAULT.write().unwrap_or_else(PoisonError::into_inner);
         if first.strong_count() == 0 {
             *first = Arc::downgrade(&handle.core);
         }
-        Guard { handle }
+        Guard { handle, lifecycle }
     }
 
     /// A handle, to be cloned and passed around.
@@ -47,13 +50,15 @@ impl Guard {
     }
 
     /// Closes the log: writes what is queued, syncs, and tells what was written and what was lost.
-    pub fn shutdown(self, deadline: Duration) -> ShutdownReport {
+    pub fn shutdown(mut self, deadline: Duration) -> ShutdownReport {
+        self.lifecycle = None;
         self.handle.core.journal.shutdown(deadline)
     }
 }
 
 impl Drop for Guard {
     fn drop(&mut self) {
+        self.lifecycle = None;
         probe::say_if_failed(&self.handle.core);
         self.handle.core.journal.shutdown(Duration::from_secs(5));
     }

@@ -102,6 +102,7 @@ pub mod hold;
 mod journal;
 mod layer;
 pub mod ledger;
+mod lifecycle;
 mod macros;
 mod metrics;
 mod mirror;

@@ -15,6 +15,7 @@ use crate::core::{Core, Parts};
 use crate::handle::Guard;
 use crate::journal::{Journal, OpenError};
 use crate::layer::DihyaLayer;
+use crate::lifecycle::Lifecycle;
 use crate::metrics::Metrics;
 use crate::mirror;
 use crate::panic;
@@ -138,7 +139,12 @@ impl Options {
         if panics {
             panic::watch(&core);
         }
-        Ok((DihyaLayer::new(Arc::clone(&core)), Guard::new(core)))
+        let lifecycle = if core.rules().policy.lifecycle {
+            Some(Lifecycle::start(&core).map_err(|source| OpenError::Thread { source })?)
+        } else {
+            None
+        };
+        Ok((DihyaLayer::new(Arc::clone(&core)), Guard::new(core, lifecycle)))
     }
 }
 

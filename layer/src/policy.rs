@@ -76,6 +76,8 @@ pub struct Policy {
     /// Names that a generation's `extra` may hold.
     pub(crate) generation_extra: Vec<String>,
     pub(crate) roles: Roles,
+    /// Whether the layer carries retention out itself.
+    pub(crate) lifecycle: bool,
     pub(crate) console: Option<Console>,
     /// Whether `open` installs the panic hook.
     pub(crate) panic_hook: bool,
@@ -127,6 +129,7 @@ impl Policy {
             redact: RedactPolicy::default(),
             generation_extra: defaults::generation_extra(),
             roles: Roles::default(),
+            lifecycle: false,
             console: None,
             panic_hook: true,
             file: None,
@@ -244,6 +247,7 @@ impl PartialEq for Policy {
             && self.redact == other.redact
             && self.generation_extra == other.generation_extra
             && self.roles == other.roles
+            && self.lifecycle == other.lifecycle
             && self.console == other.console
             && self.panic_hook == other.panic_hook
     }

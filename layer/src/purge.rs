@@ -16,6 +16,7 @@
 //! hold keeps it by then, a shard of that name was begun since, or its length is another than certified.
 
 mod facts;
+mod folders;
 mod policies;
 #[cfg(test)]
 mod tests;
@@ -36,6 +37,7 @@ use crate::retain::{self, Action, Copy, Decision, Plan, Trust};
 use crate::storage::{Kind, Lock, Storage};
 
 pub use facts::read as facts;
+pub use folders::Folders;
 pub use policies::keep as keep_policy;
 
 /// A log that retention works on: the folders of one writing process, with its ledger.
@@ -76,6 +78,8 @@ pub struct Report {
     pub purged: Vec<(String, u64)>,
     /// Shards that are still there, and why.
     pub failed: Vec<(String, String)>,
+    /// What the plan said that somebody has to look at.
+    pub alerts: Vec<String>,
 }
 
 impl Log<'_> {
@@ -192,6 +196,7 @@ impl Log<'_> {
             keep_policy(self.storage, self.base, policy)?;
         }
         let closed = facts::closed(&self.entries()?);
+        report.alerts.clone_from(&plan.alerts);
         for decision in due {
             let shard = match self.certified(decision, &closed) {
                 Ok(shard) => shard,

@@ -352,7 +352,10 @@ impl<'p> Planner<'p> {
         }
         for rule in [Rule::Backup, Rule::Unknown] {
             let of = judged.iter().map(|judged| &judged.decision);
-            let is = |decision: &&Decision| decision.action == Action::Refuse && decision.rule == rule;
+            // What is overdue was told already.
+            let is = |decision: &&Decision| {
+                decision.action == Action::Refuse && decision.rule == rule && !decision.overdue
+            };
             if let Some(first) = of.clone().find(is) {
                 let count = of.filter(is).count();
                 self.alerts.push(format!(

@@ -214,6 +214,9 @@ fn file() -> BoxedStrategy<String> {
             line(&mut out, "off", &redact.3);
             out.push_str(&own.0);
             out.push_str(&own.1);
+            if roles.0.is_some() {
+                out.push_str("[lifecycle]\nrun = true\n");
+            }
             out.push_str("[roles]\n");
             line(&mut out, "reader", &roles.0);
             line(&mut out, "admin", &roles.1);

@@ -18,7 +18,9 @@ pub(crate) fn in_time(context: &mut Context) -> Result<Done, Failure> {
         for day in days() {
             let moments = channel.moments(day);
             let case = Case { policy: &context.policy, channel: &channel.name, day };
-            let told = |what: &str| Failure::new(format!("{}, a record of {:?}: {what}", channel.name, Date::of(day)));
+            let told = |what: &str| {
+                Failure::new(format!("{}, a record of {:?}: {what}", channel.name, Date::of(day)))
+            };
             for before in [moments.allowed, moments.due] {
                 ensure!(
                     case.decide(before - 1, true).action != Action::Purge,
@@ -156,7 +158,8 @@ fn channels(context: &Context) -> Result<Vec<Channel>, Failure> {
     for name in context.facts.channels() {
         let text = |key: &str| context.facts.text(&format!("channels.{name}.{key}"));
         let period = |key: &str| text(&format!("retention.{key}")).and_then(|text| calendar::period(&text));
-        let needed = |key: &str| period(key).ok_or_else(|| Failure::new(format!("{name} has no {key} of retention")));
+        let needed =
+            |key: &str| period(key).ok_or_else(|| Failure::new(format!("{name} has no {key} of retention")));
         let channel = Channel {
             floor: needed("floor")?,
             default: needed("default")?,

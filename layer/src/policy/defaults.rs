@@ -103,6 +103,7 @@ pub(super) fn why(pattern: &str, channel: &str) -> &'static str {
         "redact.mask_keys" | "redact.drop_keys" => "the built-in keys only",
         "redact.keep_keys" => "no exemption is assumed",
         "redact.off" => "every detector is on",
+        "lifecycle.run" => "that something is deleted is for somebody to decide",
         "roles" => "whoever can reach the files may do what the files allow",
         "generation.extra" => "measures of the work; none can hold a specification",
         "console" => "standard output and error belong to the service",

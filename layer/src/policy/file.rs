@@ -84,6 +84,7 @@ fn build(values: &mut Values, text: &str, file: &str) -> Policy {
         policy.generation_extra = extra.to_vec();
     }
     policy.roles = roles::read(values);
+    policy.lifecycle = values.flag("lifecycle.run").unwrap_or(false);
     if values.has("console") {
         policy.console = Some(Console {
             format: match values.text("console.format") {

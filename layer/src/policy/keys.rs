@@ -321,6 +321,12 @@ pub(super) const KEYS: &[Key] = &[
         "Users and groups that may archive, restore, purge and set holds, and not read audit and security.",
     ),
     key("roles.admin", Kind::Texts(&rules::PRINCIPAL), "Users and groups that may do everything."),
+    key("lifecycle", Kind::Table, "Who carries retention out."),
+    key(
+        "lifecycle.run",
+        Kind::Flag,
+        "Whether the service itself purges what is due, every hour. Otherwise a timer calls the command line.",
+    ),
     key("generation", Kind::Table, "The records of generated projects."),
     key(
         "generation.extra",

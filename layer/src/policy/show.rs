@@ -86,6 +86,7 @@ impl Policy {
         list.detectors();
         list.allowances();
         list.roles();
+        list.add("lifecycle.run", self.lifecycle);
         list.add("generation.extra", json!(self.generation_extra));
         match self.console {
             None => list.add("console", Value::Null),

@@ -77,6 +77,10 @@ keep_keys = []
 # operator = ["group:ops"]   # archives, purges and sets holds
 # admin = ["user:root"]
 
+# The service purges what is due by itself, every hour; otherwise a timer calls `dihya purge`.
+# [lifecycle]
+# run = true
+
 # Redacted records on a standard stream besides the files.
 # [console]
 # format = "text"            # or "json"

@@ -122,7 +122,7 @@ fn receipts(entries: &[Entry]) -> Vec<Receipt<'_>> {
                 receipts.insert((&shard.shard, store), receipt);
             }
             Fact::Purged { shard, store, .. } => {
-                drop(receipts.remove(&(shard.shard.as_str(), store.as_str())))
+                receipts.remove(&(shard.shard.as_str(), store.as_str()));
             }
             _ => {}
         }
