@@ -37,6 +37,7 @@ const RUNS: &[Form] = &[
     ("base64 of JSON", |text| base64(format!("{{\"a\":\"{text}\"}}").as_bytes(), STANDARD, false)),
     ("base64 of zero-width spaces", |text| base64(between(text, "\u{200b}").as_bytes(), STANDARD, true)),
     ("base64 of byte order marks", |text| base64(between(text, "\u{feff}").as_bytes(), STANDARD, false)),
+    ("base64 for URLs of byte order marks", |text| base64(between(text, "\u{feff}").as_bytes(), URL, false)),
     ("base64 of soft hyphens, behind a character", |text| {
         format!("x{}", base64(between(text, "\u{ad}").as_bytes(), URL, true))
     }),

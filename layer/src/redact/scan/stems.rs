@@ -17,7 +17,7 @@ pub(super) struct Stem {
 pub(super) const ENCODED: usize = usize::MAX;
 
 /// What is invisible between letters, in base64: its signs come every few characters.
-const ENCODED_STEMS: [&str; 4] = ["77u/", "4oC", "4oG", "4aCO"];
+const ENCODED_STEMS: [&str; 5] = ["77u/", "77u_", "4oC", "4oG", "4aCO"];
 
 impl Stem {
     /// Its first three bytes, in every case it may be written in.
