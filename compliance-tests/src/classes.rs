@@ -4,6 +4,8 @@ use std::fmt::Write as _;
 
 use dihya::inspect;
 
+use crate::shapes::Undetectable;
+
 /// One way.
 #[derive(Clone, Copy, Debug)]
 #[non_exhaustive]
@@ -24,8 +26,6 @@ pub struct Class {
 pub enum State {
     /// Redacted on every channel, tested with every detector.
     Covered,
-    /// Not yet: for now a `strict` channel stops it.
-    Later,
     /// Content cannot show it: a `strict` channel stops it, and nothing else will.
     StrictOnly,
 }
@@ -34,7 +34,6 @@ impl State {
     fn words(self) -> &'static str {
         match self {
             State::Covered => "covered",
-            State::Later => "`strict` channels only, for now",
             State::StrictOnly => "`strict` channels only",
         }
     }
@@ -223,11 +222,11 @@ pub fn document() -> String {
         );
     }
     text.push_str(END);
-    text.push_str("| | logged as | why |\n|---|---|---|\n");
-    for (class, code, why) in crate::shapes::known() {
+    text.push_str("| | logged as | which secrets | why |\n|---|---|---|---|\n");
+    for Undetectable { class, code, secrets, why } in crate::shapes::undetectable() {
         // Backquotes stand in some of them.
         let code = code.replace('|', "\\|").replace('\n', "⏎").replace('\r', "").replace('\t', "⇥");
-        let _ = writeln!(text, "| {class} | `` {code} `` | {why}. |");
+        let _ = writeln!(text, "| {class} | `` {code} `` | {} | {why}. |", secrets.words());
     }
     text
 }
@@ -261,10 +260,11 @@ elsewhere, and no more.
 ";
 
 const END: &str = "
-## Known leaks
+## What no detector can find
 
-Of the ways above these are known to let some secrets out of a channel that is not strict: `…` is the secret, `KEY` a name
-such as `password`. A test holds the table to it: what no longer leaks must go.
+Everything in the ways above is found, save this, where nothing in the content tells a secret from ordinary text: `…` is
+the secret, `KEY` a name such as `password`. A `strict` channel stops it in any field that it does not declare. Tests hold
+the table to both: what no longer comes out of other channels must go, and what a strict channel lets through must not stand here.
 
 ";
 

@@ -15,7 +15,7 @@ use crate::classes::State;
 use crate::leaks::{Found, Leaked};
 use crate::search::Search;
 use crate::seed::Seed;
-use crate::shapes::{self, Needs, Shape};
+use crate::shapes::{self, BY_KEY, Needs, Shape};
 use crate::world::World;
 
 /// One shape with one kind of secret.
@@ -45,14 +45,9 @@ impl Cell {
         &self.shape().code
     }
 
-    /// How far its shape is covered.
+    /// How far it is covered.
     pub fn state(self) -> State {
-        self.shape().state
-    }
-
-    /// Whether its shape leaks with so few secrets that some seeds may not show it.
-    pub fn is_rarely_seen(self) -> bool {
-        self.shape().is_rarely_seen()
+        self.shape().state_with(self.secret())
     }
 
     /// The detector that its secret is made for; `key` for one that only a name gives away.
@@ -82,13 +77,10 @@ impl Cell {
     }
 }
 
-/// All cells of these shapes: covered ones or the others.
+/// All of these cells: covered ones or the others.
 pub fn cells(wanted: impl Fn(State) -> bool) -> Vec<Cell> {
     let mut cells = Vec::new();
     for (shape, shape_is) in shapes::all().iter().enumerate() {
-        if !wanted(shape_is.state) {
-            continue;
-        }
         let named = |names: &[&str]| {
             let fits = |(_, row): &(usize, &DetectorInfo)| names.contains(&row.name);
             ROWS.iter().enumerate().filter(fits).map(|(row, _)| row + BY_KEY).collect::<Vec<_>>()
@@ -99,7 +91,8 @@ pub fn cells(wanted: impl Fn(State) -> bool) -> Vec<Cell> {
             Needs::DigitsByKey => vec![0],
             Needs::Only(names) => named(names),
         };
-        cells.extend(secrets.into_iter().map(|secret| Cell { shape: shape as u16, secret: secret as u16 }));
+        let of_shape = secrets.into_iter().map(|secret| Cell { shape: shape as u16, secret: secret as u16 });
+        cells.extend(of_shape.filter(|cell| wanted(cell.state())));
     }
     cells
 }
@@ -121,11 +114,27 @@ pub fn secrets() -> usize {
 /// # Panics
 /// If the harness itself does not work: a shape that does not log its secret, a search that does not see it.
 pub fn plant(policy: &Policy, cases: &[Case]) -> Result<(), Leaked> {
+    plant_in(policy, cases, false)
+}
+
+/// The same, with what any carrier may take to the log only in fields, and in none that has a place of its own: what a
+/// strict channel has to stop.
+///
+/// # Errors
+/// As [`plant`].
+///
+/// # Panics
+/// As [`plant`].
+pub fn plant_in_fields(policy: &Policy, cases: &[Case]) -> Result<(), Leaked> {
+    plant_in(policy, cases, true)
+}
+
+fn plant_in(policy: &Policy, cases: &[Case], fields_alone: bool) -> Result<(), Leaked> {
     let mut seeds: Vec<Seed> = cases.iter().map(|case| Seed::new(case.seed)).collect();
     let canaries: Vec<Canary> =
         cases.iter().zip(&mut seeds).map(|(case, seed)| case.cell.canary(seed)).collect();
     let world = World::new(policy.clone()).seed(cases.first().map_or(0, |case| case.seed)).with_control();
-    let captured = world.run(|scene| {
+    let captured = world.fields_alone(fields_alone).run(|scene| {
         for (index, ((case, canary), seed)) in cases.iter().zip(&canaries).zip(&mut seeds).enumerate() {
             case.cell.shape().emit(scene, canary.text(), seed);
             // Large values fill a queue, and a world in which records are lost proves nothing.
@@ -154,9 +163,6 @@ pub fn plant(policy: &Policy, cases: &[Case]) -> Result<(), Leaked> {
     let found: Vec<Found> = found.into_iter().map(|(index, how)| Found { case: cases[index], how }).collect();
     Leaked::unless_empty(found)
 }
-
-/// Passwords of letters, with capitals and digits, and with signs.
-const BY_KEY: usize = 3;
 
 /// An ordinary sentence that no rule may touch.
 const SAFE: &str = "served the list of rooms";

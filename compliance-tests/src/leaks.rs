@@ -52,15 +52,6 @@ pub fn check_every_shape(policy: &Policy, class: u8, seed: u64) -> Result<usize,
     check_cells(policy, &of_class(class, |state| state == State::Covered), seed)
 }
 
-/// The shapes of the class that are not covered, under a policy that should stop them all the same: one with strict
-/// channels.
-///
-/// # Errors
-/// As [`check`].
-pub fn check_uncovered(policy: &Policy, class: u8, seed: u64) -> Result<usize, Leaked> {
-    check_cells(policy, &of_class(class, |state| state != State::Covered), seed)
-}
-
 /// These cells, from one seed.
 ///
 /// # Errors
@@ -69,6 +60,18 @@ pub fn check_cells(policy: &Policy, cells: &[Cell], seed: u64) -> Result<usize, 
     let mut random = Seed::new(seed);
     let cases: Vec<Case> = cells.iter().map(|cell| Case { cell: *cell, seed: random.bits() }).collect();
     plant(policy, &cases)
+}
+
+/// The cells of the class that are not covered, logged in fields alone, under a policy that should stop them all the
+/// same: one with strict channels.
+///
+/// # Errors
+/// As [`check`].
+pub fn check_uncovered(policy: &Policy, class: u8, seed: u64) -> Result<usize, Leaked> {
+    let mut random = Seed::new(seed);
+    let cells = of_class(class, |state| state != State::Covered);
+    let cases: Vec<Case> = cells.iter().map(|cell| Case { cell: *cell, seed: random.bits() }).collect();
+    in_batches(&cases, |batch| grid::plant_in_fields(policy, batch))
 }
 
 /// How many seeds to try: `DIHYA_CASES`, or a default.
@@ -159,9 +162,13 @@ fn of_class(class: u8, wanted: impl Fn(State) -> bool) -> Vec<Cell> {
 
 /// In worlds of a size that leaves no queue full, and tells of every leak in all of them.
 fn plant(policy: &Policy, cases: &[Case]) -> Result<usize, Leaked> {
+    in_batches(cases, |batch| grid::plant(policy, batch))
+}
+
+fn in_batches(cases: &[Case], plant: impl Fn(&[Case]) -> Result<(), Leaked>) -> Result<usize, Leaked> {
     let mut leaked: Option<Leaked> = None;
     for batch in cases.chunks(BATCH) {
-        if let Err(found) = grid::plant(policy, batch) {
+        if let Err(found) = plant(batch) {
             leaked = Some(match leaked {
                 Some(before) => before.join(found),
                 None => found,

@@ -6,10 +6,10 @@ mod encode;
 mod encoded;
 mod fields;
 mod hostile;
-mod later;
 mod limits;
 mod numbers;
 mod text;
+mod undetectable;
 mod urls;
 pub(crate) mod values;
 mod words;
@@ -22,6 +22,7 @@ use crate::seed::Seed;
 use crate::world::Scene;
 
 use carry::{carry, json, log_record};
+pub(crate) use undetectable::Undetectable;
 use words::{IN_TEXT, NAMES, STRONG};
 
 /// One way to log a secret.
@@ -30,16 +31,20 @@ pub(crate) struct Shape {
     /// The code, with `…` for the secret: what a failure message shows. No two are the same.
     pub(crate) code: Cow<'static, str>,
     pub(crate) needs: Needs,
-    pub(crate) state: State,
     emit: Box<Emit>,
 }
 
 type Emit = dyn Fn(&Scene, &str, &mut Seed) + Send + Sync;
 
 impl Shape {
-    /// Whether it leaks with so few secrets that some seeds may not show it.
-    pub(crate) fn is_rarely_seen(&self) -> bool {
-        later::is_rare(self.class, &self.code)
+    /// How far it is covered for the secret of this number, see [`Cell::secret`](crate::grid::Cell::secret).
+    pub(crate) fn state_with(&self, secret: usize) -> State {
+        undetectable::state(self.class, &self.code, secret)
+    }
+
+    /// How far it is covered for secrets with a form, and for some others.
+    pub(crate) fn state(&self) -> State {
+        self.state_with(BY_KEY)
     }
 
     /// Logs it. The same seed logs the same.
@@ -81,10 +86,13 @@ pub(crate) fn all() -> &'static [Shape] {
     &ALL
 }
 
-/// Class, code and reason of each shape in which a secret is known to come out.
-pub(crate) fn known() -> impl Iterator<Item = &'static (u8, &'static str, &'static str)> {
-    later::KNOWN.iter().chain(later::RARE)
+/// What content cannot show.
+pub(crate) fn undetectable() -> &'static [Undetectable] {
+    undetectable::UNDETECTABLE
 }
+
+/// The number of kinds of secrets that only a name gives away: letters, letters with capitals and digits, and signs too.
+pub(crate) const BY_KEY: usize = 3;
 
 fn shape(
     class: u8,
@@ -92,9 +100,7 @@ fn shape(
     needs: Needs,
     emit: impl Fn(&Scene, &str, &mut Seed) + Send + Sync + 'static,
 ) -> Shape {
-    let code = code.into();
-    let state = later::state(class, &code);
-    Shape { class, code, needs, state, emit: Box::new(emit) }
+    Shape { class, code: code.into(), needs, emit: Box::new(emit) }
 }
 
 #[cfg(test)]
@@ -112,8 +118,8 @@ mod tests {
     }
 
     #[test]
-    fn every_known_leak_is_a_shape() {
-        for (class, code, why) in later::KNOWN.iter().chain(later::RARE) {
+    fn what_is_undetectable_is_a_shape() {
+        for Undetectable { class, code, why, .. } in undetectable() {
             assert!(!why.is_empty());
             assert!(all().iter().any(|s| s.class == *class && s.code == *code), "class {class}: {code}");
         }

@@ -26,12 +26,13 @@ pub struct World {
     seed: u64,
     start: i64,
     control: bool,
+    fields_alone: bool,
 }
 
 impl World {
     /// A world for a policy; its root is on a disk in memory, wherever the policy has it.
     pub fn new(policy: Policy) -> World {
-        World { policy: policy.root("/logs"), seed: 1, start: START, control: false }
+        World { policy: policy.root("/logs"), seed: 1, start: START, control: false, fields_alone: false }
     }
 
     /// What ids are made from.
@@ -52,6 +53,12 @@ impl World {
     #[must_use]
     pub fn with_control(mut self) -> World {
         self.control = true;
+        self
+    }
+
+    /// Tells the shapes to log in fields alone.
+    pub(crate) fn fields_alone(mut self, fields_alone: bool) -> World {
+        self.fields_alone = fields_alone;
         self
     }
 
@@ -82,6 +89,7 @@ impl World {
             clock: clock.clone(),
             said: Capture::default(),
             raw: raw.clone(),
+            fields_alone: self.fields_alone,
         };
         let [before, after] = words(self.seed);
         let subscriber = tracing_subscriber::registry().with(layer).with(self.control.then_some(raw.clone()));
@@ -131,6 +139,7 @@ pub struct Scene {
     pub clock: Clock,
     said: Capture,
     raw: Raw,
+    pub(crate) fields_alone: bool,
 }
 
 impl Scene {

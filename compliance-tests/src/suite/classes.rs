@@ -25,7 +25,7 @@ pub(crate) fn check<const CLASS: u8>(context: &mut Context) -> Result<Done, Fail
     let (covered, open): (Vec<&Shape>, Vec<&Shape>) = shapes::all()
         .iter()
         .filter(|shape| shape.class == CLASS)
-        .partition(|shape| shape.state == State::Covered);
+        .partition(|shape| shape.state() == State::Covered);
     ensure!(!(covered.is_empty() && open.is_empty()), "class {CLASS} ({}) has no shape", class.name);
     if !covered.is_empty() {
         run(context, class, &covered, &context.policy.clone())?;
@@ -203,8 +203,10 @@ fn canaries(shape: &Shape, detectors: &[DetectorInfo], seed: &mut Seed) -> Vec<C
     match shape.needs {
         Needs::Key => {
             let kinds = [Canary::plain, Canary::mixed, Canary::signs];
-            let by_key = (0..24).map(|i| kinds[i % kinds.len()](seed));
-            let by_key: Vec<Canary> = by_key.collect();
+            // Of a shape that is claimed for some secrets, those; of one that is claimed for none, all.
+            let is_claimed = |kind: &usize| shape.state_with(*kind) == shape.state();
+            let kinds_claimed = (0..24).map(|i| i % kinds.len()).filter(is_claimed);
+            let by_key: Vec<Canary> = kinds_claimed.map(|kind| kinds[kind](seed)).collect();
             // A password is one word: a form with blanks or quotes in it is for shapes that need no name.
             let formed = detectors.iter().map(|detector| Canary::of(detector, seed));
             let formed = formed.filter(|canary| {

@@ -106,7 +106,7 @@ pub(crate) fn own_samples(context: &mut Context) -> Result<Done, Failure> {
                 sample.name
             );
             let canary = Canary::given(sample.name, text);
-            let shapes = shapes::all().iter().filter(|shape| shape.state == State::Covered);
+            let shapes = shapes::all().iter().filter(|shape| shape.state() == State::Covered);
             for shape in shapes.filter(|s| s.needs == Needs::Form && OWN_CLASSES.contains(&s.class)) {
                 let policy = context.policy.clone();
                 let planted = Planted { policy: &policy, shape, canaries: vec![canary.clone()], seed };

@@ -33,6 +33,8 @@ mod pair;
 mod sibling;
 mod table;
 mod url;
+mod verb;
+mod wrapped;
 
 use std::ops::Range;
 
@@ -77,7 +79,8 @@ pub(crate) enum Trigger {
     /// Each maximal run of digits, space, `.`, `-`, `/`, `_`, tabulator, line break and U+00A0 with at least 13
     /// digits; at its first digit.
     Digits,
-    /// Each maximal run of at least 16 ASCII letters and digits; at the first byte behind it.
+    /// Each maximal run of at least 16 ASCII letters and digits that begins with three letters or has a dot behind it;
+    /// at the first byte behind it.
     WordEnd,
     /// Two ASCII letters and two digits, not after an ASCII letter or digit.
     CountryCode,
@@ -104,7 +107,9 @@ pub(crate) enum Verify {
 impl Detector {
     /// The part of `value` to replace, if there is something to hide at this candidate.
     pub(crate) fn verify(&self, rules: &KeyRules, value: &[u8], at: usize) -> Option<Range<usize>> {
-        if at >= value.len() {
+        // A word may end where the value does.
+        let is_end = at == value.len() && matches!(self.trigger, Trigger::WordEnd);
+        if at >= value.len() && !is_end {
             return None;
         }
         match self.verify {

@@ -35,6 +35,15 @@ const RUNS: &[Form] = &[
     ("base64 behind three characters", |text| format!("x_z{}", base64(text.as_bytes(), STANDARD, false))),
     ("base64 of a longer text", |text| base64(format!("é {text} à").as_bytes(), STANDARD, true)),
     ("base64 of JSON", |text| base64(format!("{{\"a\":\"{text}\"}}").as_bytes(), STANDARD, false)),
+    ("base64 of zero-width spaces", |text| base64(between(text, "\u{200b}").as_bytes(), STANDARD, true)),
+    ("base64 of byte order marks", |text| base64(between(text, "\u{feff}").as_bytes(), STANDARD, false)),
+    ("base64 for URLs of byte order marks", |text| base64(between(text, "\u{feff}").as_bytes(), URL, false)),
+    ("base64 of soft hyphens, behind a character", |text| {
+        format!("x{}", base64(between(text, "\u{ad}").as_bytes(), URL, true))
+    }),
+    ("hexadecimal of zero-width spaces", |text| {
+        each(&between(text, "\u{200b}"), |byte| format!("{byte:02x}"))
+    }),
     ("base64 in lines", |text| {
         let long = base64(format!("{} {text} {}", "é".repeat(40), "é".repeat(40)).as_bytes(), STANDARD, true);
         long.as_bytes()
@@ -102,6 +111,11 @@ fn list(text: &str, between: &str, write: impl Fn(u8) -> String) -> String {
 
 fn map(text: &str, other: impl Fn(char) -> Option<char>) -> String {
     text.chars().map(|c| other(c).unwrap_or(c)).collect()
+}
+
+/// After each character.
+fn between(text: &str, what: &str) -> String {
+    text.chars().map(|c| format!("{c}{what}")).collect()
 }
 
 /// In the middle of the text, and of its third.
@@ -239,10 +253,28 @@ fn ordinary_encodings_stay_as_they_are() {
         "C:\\new\\table\\x41\\users\\u0041",
         "line one\nline two\ttabbed\r\n",
         "is it to be or no",
+        "a\\0123 and 7\\012, l·l and 3·5",
+        "77u/ is a mark, and so is 77u/aGVsbG8sIHJvb21z",
         &format!("data:image/png;base64,{image}"),
         &format!("greeting {greeting}"),
     ] {
         assert_eq!(masked(text), text);
+    }
+}
+
+#[test]
+fn a_nul_before_digits_is_no_octal_escape() {
+    // As `Debug` writes a string with a NUL in it; in C's reading the three characters are one.
+    let rows = DETECTORS.iter().filter(|row| matches!(row.name, "card" | "npm_token"));
+    for secret in rows.map(|row| (row.example)().replace(' ', "")) {
+        for at in 1..secret.len() {
+            let text = format!("{:?}", format!("{}\0{}", &secret[..at], &secret[at..]));
+            assert!(text.contains("\\0"), "the control");
+            let masked = masked(&text);
+            let is_left =
+                masked.contains(&secret[..at]) && at > 8 || masked.contains(&secret[at..]) && at < 8;
+            assert!(!is_left, "half of it is left, cut at {at}");
+        }
     }
 }
 

@@ -2,7 +2,11 @@
 //!
 //! Most long words are neither text in base64 nor in hexadecimal: identifiers, digests, paths. Whether one could be is
 //! told without decoding. Of each character the table [`ROLES`] says where in a group it may stand if the group
-//! decodes to printable ASCII; enough of them in a row, at whatever phase, are a suspicion.
+//! decodes to printable ASCII; enough of them in a row, at whatever phase, are a suspicion. Where ASCII is rare, because
+//! something invisible stands between its letters or the script is another, the start of the word is decoded: that random
+//! bytes are UTF-8 is very unlikely.
+
+use std::ops::Range;
 
 use super::{Form, Run};
 
@@ -50,7 +54,55 @@ pub(crate) fn look(text: &[u8], at: usize, done: usize, runs: &mut Vec<Run>) -> 
     if let Some(seen) = hex {
         push_hex(text, start, seen, end, runs);
     }
+    if end - start >= SHORTEST_BEYOND {
+        look_beyond_ascii(text, start..end, padding, base64, runs);
+    }
     end
+}
+
+/// The same for text in which ASCII is rare; `seen` are the phases at which it was not.
+fn look_beyond_ascii(text: &[u8], word: Range<usize>, padding: usize, seen: [bool; 4], runs: &mut Vec<Run>) {
+    let mut push = |start: usize, end: usize, form| {
+        runs.push(Run { start: start as u32, end: end as u32, form });
+    };
+    let mut sixes = [0u8; SHORTEST_BEYOND];
+    let of_word = text[word.clone()].iter().map(|byte| SIX[usize::from(*byte)]).filter(|six| *six < 64);
+    sixes.iter_mut().zip(of_word).for_each(|(to, six)| *to = six);
+    for skip in (0..4).filter(|skip| !seen[*skip]) {
+        let bytes = sixes[skip..].chunks_exact(4).flat_map(|four| {
+            let bits = four.iter().fold(0u32, |bits, six| bits << 6 | u32::from(*six));
+            [(bits >> 16) as u8, (bits >> 8) as u8, bits as u8]
+        });
+        if is_beyond_ascii(bytes) {
+            push(word.start, word.end + padding, Form::Base64 { skip: skip as u8 });
+        }
+    }
+    let start = word.start + if text[word.clone()].starts_with(b"0x") { 2 } else { 0 };
+    let digits = text[start..word.end].iter().take_while(|byte| byte.is_ascii_hexdigit()).count();
+    for skip in 0..2.min(digits / SHORTEST_HEX_BEYOND * 2) {
+        let pairs = text[start + skip..start + digits].chunks_exact(2).take(SHORTEST_HEX_BEYOND / 2 - 1);
+        if is_beyond_ascii(pairs.map(|pair| value_of(pair[0]) << 4 | value_of(pair[1]))) {
+            push(start, start + digits, Form::Hex { skip: skip as u8 });
+        }
+    }
+}
+
+/// Whether this is UTF-8, which may begin and end within a character, and not ASCII alone.
+fn is_beyond_ascii(bytes: impl Iterator<Item = u8>) -> bool {
+    let (mut left, mut beyond, mut begun) = (0, false, false);
+    for byte in bytes {
+        match byte {
+            0x80..=0xbf if left > 0 => left -= 1,
+            0x80..=0xbf if !begun => {}
+            b' '..=b'~' | b'\t' | b'\n' | b'\r' if left == 0 => begun = true,
+            0xc2..=0xf4 if left == 0 => {
+                left = byte.leading_ones() - 1;
+                (begun, beyond) = (true, true);
+            }
+            _ => return false,
+        }
+    }
+    beyond
 }
 
 /// Base64 is often broken into lines: where the next one starts, if the word goes on there.
@@ -102,13 +154,28 @@ pub(super) fn base64(text: &[u8], skip: u8, to: &mut Vec<u8>) {
 
 /// Decodes into `to`, without the first `skip` digits.
 pub(super) fn hex(text: &[u8], skip: u8, to: &mut Vec<u8>) {
-    let value = |digit: u8| char::from(digit).to_digit(16).unwrap_or(0) as u8;
-    to.extend(text[usize::from(skip)..].chunks_exact(2).map(|pair| value(pair[0]) << 4 | value(pair[1])));
+    to.extend(
+        text[usize::from(skip)..].chunks_exact(2).map(|pair| value_of(pair[0]) << 4 | value_of(pair[1])),
+    );
     readable(to);
+}
+
+fn value_of(digit: u8) -> u8 {
+    char::from(digit).to_digit(16).unwrap_or(0) as u8
 }
 
 /// Of what is not text as a whole, only the printable stretches count: a blank stands for anything else.
 pub(super) fn readable(bytes: &mut [u8]) {
+    // A character that was cut at either end does not make the rest unreadable.
+    let is_part = |byte: &u8| matches!(byte, 0x80..=0xbf);
+    let head = bytes.iter().take(3).take_while(|byte| is_part(byte)).count();
+    bytes[..head].fill(b' ');
+    let tail = bytes.iter().rev().take(3).take_while(|byte| is_part(byte)).count();
+    if let Some(first) = bytes.len().checked_sub(tail + 1).filter(|first| bytes[*first] >= 0xc0)
+        && bytes[first].leading_ones() as usize != tail + 1
+    {
+        bytes[first..].fill(b' ');
+    }
     if std::str::from_utf8(bytes).is_err() {
         for byte in bytes {
             if !matches!(byte, b' '..=b'~' | b'\n' | b'\r' | b'\t') {
@@ -178,3 +245,7 @@ const LASTS: u64 = LAST_BASE64 | LAST_HEX;
 const SHORTEST_LINE: usize = 32;
 const LONGEST_LINE: usize = 1024;
 const MOST_INDENT: usize = 16;
+
+/// Characters of base64 and hexadecimal digits that are looked at for text beyond ASCII.
+const SHORTEST_BEYOND: usize = 40;
+const SHORTEST_HEX_BEYOND: usize = 60;

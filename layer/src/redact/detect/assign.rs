@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use super::extent::{bare_len, extent, worth_hiding};
 use super::name::{self, Name, ends_with_any_case, is_name, is_secret};
-use super::{number, opaque, sibling};
+use super::{number, opaque, sibling, wrapped};
 use crate::redact::keys::KeyRules;
 
 pub(super) fn verify(rules: &KeyRules, value: &[u8], at: usize) -> Option<Range<usize>> {
@@ -13,6 +13,7 @@ pub(super) fn verify(rules: &KeyRules, value: &[u8], at: usize) -> Option<Range<
     sibling::verify(rules, value, at, &name.range)
         .or_else(|| beside(rules, value, at, &name))
         .or_else(|| opaque::behind_weak_name(value, at, &name.range))
+        .or_else(|| wrapped::verify(rules, value, at, &name.range))
         .or_else(|| number::behind_its_name(value, at, &name.range))
 }
 
@@ -51,7 +52,7 @@ fn beside(rules: &KeyRules, value: &[u8], at: usize, name: &Name) -> Option<Rang
     let written = &value[name.range.clone()];
     let headline = operator.starts_with(b":")
         && (ends_with_any_case(written, b"authorization") || ends_with_any_case(written, b"cookie"));
-    let range = extent(value, start, headline)?;
+    let range = pairs(value, extent(value, start, headline)?);
     // `nir: 0.8` is near infrared.
     if name::names_a_person(rules, written)
         && value[range.clone()].iter().filter(|b| b.is_ascii_digit()).count() < 5
@@ -61,6 +62,21 @@ fn beside(rules: &KeyRules, value: &[u8], at: usize, name: &Name) -> Option<Rang
     let complaint =
         blank > 0 && value[at] == b':' && range.start == start && COMPLAINTS.contains(&&value[range.clone()]);
     if complaint { None } else { worth_hiding(value, range) }
+}
+
+/// A dump of bytes with blanks between (`70 61 73 73`) is one value.
+fn pairs(value: &[u8], mut range: Range<usize>) -> Range<usize> {
+    let is_pair = |at: usize| {
+        let pair = value.get(at..at + 2);
+        pair.is_some_and(|pair| pair.iter().all(u8::is_ascii_hexdigit))
+            && !value.get(at + 2).is_some_and(u8::is_ascii_alphanumeric)
+    };
+    if range.len() == 2 && is_pair(range.start) {
+        while value.get(range.end) == Some(&b' ') && is_pair(range.end + 1) {
+            range.end += 3;
+        }
+    }
+    range
 }
 
 /// Where the next line starts, if the rest of this one is empty but for what announces a block in YAML.

@@ -4,19 +4,20 @@ use std::ops::Range;
 
 use super::MARKER_START;
 use super::extent::quoted;
-use crate::redact::keys::KeyRules;
+use crate::redact::keys::{KeyClass, KeyRules};
 
 /// `at` is the start of a flag whose name gives its argument away.
 pub(super) fn flag(rules: &KeyRules, value: &[u8], at: usize) -> Option<Range<usize>> {
     let rest = &value[at..];
     let end =
         rest.iter().take(NAME_MAX).position(|byte| !byte.is_ascii_alphanumeric() && !b"-_".contains(byte))?;
-    let name = std::str::from_utf8(&rest[..end]).ok()?;
-    rules.class_in_text(name.trim_start_matches('-'))?;
+    if !names_a_secret(rules, std::str::from_utf8(&rest[..end]).ok()?.trim_start_matches('-')) {
+        return None;
+    }
     let space = rest[end..].iter().take(GAP_MAX).take_while(|byte| matches!(byte, b' ' | b'\t')).count();
     let start = at + end + space;
     // Without an argument of its own the next flag follows.
-    if space == 0 || matches!(value.get(start), None | Some(b'-')) {
+    if space == 0 || is_flag(value.get(start..)?) || is_placeholder(&value[start..]) {
         return None;
     }
     match value[start] {
@@ -35,10 +36,41 @@ pub(super) fn flag(rules: &KeyRules, value: &[u8], at: usize) -> Option<Range<us
     }
 }
 
+/// A credential, or a name so strong that whatever belongs to it is hidden.
+fn names_a_secret(rules: &KeyRules, name: &str) -> bool {
+    let is_strong = STRONG.iter().any(|strong| name.starts_with(strong));
+    rules
+        .class_in_text(name)
+        .is_some_and(|class| class != KeyClass::Authentication || is_strong || rules.is_credential(name))
+}
+
+/// `-v`, `--verbose`, or nothing. A password may begin with a dash, and is longer than such words without a sign.
+fn is_flag(rest: &[u8]) -> bool {
+    let word = rest.iter().take(NAME_MAX).take_while(|byte| !byte.is_ascii_whitespace()).count();
+    let word = &rest[..word];
+    let is_sign = |byte: &u8| byte.is_ascii_digit() || b"!$*+~@#%^&_.".contains(byte);
+    match word {
+        [] => true,
+        [b'-', b'-', ..] => true,
+        [b'-', name @ ..] => name.len() < 10 || !name.iter().any(is_sign),
+        _ => false,
+    }
+}
+
+/// `--token <TOKEN>`, in what a program says about its use.
+fn is_placeholder(rest: &[u8]) -> bool {
+    let Some(name) = rest.strip_prefix(b"<") else { return false };
+    let len = name.iter().take(NAME_MAX).take_while(|b| b.is_ascii_alphabetic() || b"_-".contains(b)).count();
+    len > 0 && name.get(len) == Some(&b'>')
+}
+
 /// Unless there is nothing, or what stands there is a marker already.
 fn hidden(value: &[u8], range: Range<usize>) -> Option<Range<usize>> {
     (!range.is_empty() && !value[range.clone()].starts_with(MARKER_START)).then_some(range)
 }
+
+/// What names like these begin with may be followed by anything.
+const STRONG: &[&str] = &["pass", "pwd", "secret", "api-key", "apikey", "access-key", "private-key"];
 
 /// As far as a name is looked for.
 const NAME_MAX: usize = 64;
@@ -63,6 +95,9 @@ mod tests {
             "run --password x--password swordfish",
             "exec mysql --password swordfish -u root",
             "run --api-key 'swordfish 7' now",
+            "cargo publish --token swordfish",
+            "app --DB_PASSWORD swordfish --next 5",
+            "app --client-secret -sword7fish$ -v",
         ] {
             let masked = masked(text);
             assert!(!masked.contains("fish"), "a value is left");
@@ -72,7 +107,14 @@ mod tests {
 
     #[test]
     fn flags_that_name_no_secret_stay() {
-        for text in ["mytool --passive --pass --verbose --secrets-dir", "ls --color auto --sort size"] {
+        for text in [
+            "mytool --passive --pass --verbose --secrets-dir",
+            "ls --color auto --sort size",
+            "app --token -v --password -Dverbose",
+            "usage: app --token <TOKEN> --port <PORT>",
+            "yt --cookie-jar jar.txt --token-type bearer --auth basic --author ada",
+            "a value is required for '--token <TOKEN>' but none was supplied",
+        ] {
             assert_eq!(masked(text), text);
         }
     }

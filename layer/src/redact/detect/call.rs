@@ -11,7 +11,9 @@ pub(super) fn verify(rules: &KeyRules, value: &[u8], at: usize) -> Option<Range<
     let open = at + value[at..].iter().take(8).position(|b| *b == b'(')?;
     let start = open - name::trailing(&value[..open], name::LONGEST_NAME, is_name);
     let name = &value[start..open];
-    let rest = &value[open + 1..];
+    // `{:#?}` breaks the line behind the bracket.
+    let rest = value[open + 1..].trim_ascii_start();
+    let rest = if matches!(rest.first(), Some(b'"' | b'\'' | b'\\')) { rest } else { &value[open + 1..] };
     let slashes = rest.iter().take(16).take_while(|b| **b == b'\\').count();
     let is_string = match rest.get(slashes) {
         Some(b'"' | b'\'') => true,
@@ -43,11 +45,19 @@ fn is_bare_secret(rest: &[u8]) -> bool {
     let is = |test: fn(&u8) -> bool| word.iter().filter(|b| test(b)).count();
     let (upper, digits) = (is(u8::is_ascii_uppercase), is(u8::is_ascii_digit));
     let letters = is(u8::is_ascii_alphabetic);
-    let code = word.iter().any(|b| matches!(b, b'&' | b'$' | b'<' | b'(' | b'{' | b'['));
+    let code = word.iter().any(|b| matches!(b, b'&' | b'<' | b'(' | b'{' | b'[')) || is_variable(word);
     let varied = (digits > 0 && letters > 0)
         || (upper > 1 && upper < letters)
         || word.iter().any(|b| b.is_ascii_punctuation() && !matches!(b, b'_' | b'.' | b':'));
     is_whole && !code && word.len() >= 4 && varied
+}
+
+/// `$user`, `$user->name`; not what is long and has digits.
+fn is_variable(word: &[u8]) -> bool {
+    let is_plain = |b: &u8| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'-' | b'>');
+    word.strip_prefix(b"$").is_some_and(|name| {
+        name.iter().all(is_plain) && (name.len() < 12 || !name.iter().any(u8::is_ascii_digit))
+    })
 }
 
 const MOST_WORD: usize = 64;

@@ -3,7 +3,7 @@
 use std::ops::Range;
 
 use super::extent::{extent, worth_hiding};
-use super::name::{self, is_name, is_secret, names_a_credential, names_a_secret};
+use super::name::{self, is_name, is_secret, names_a_secret};
 use crate::redact::keys::KeyRules;
 
 /// `at` is the blank before an arrow, or the arrow.
@@ -38,7 +38,7 @@ pub(super) fn tab(rules: &KeyRules, value: &[u8], at: usize) -> Option<Range<usi
         return escaped_cell(rules, value, name..tab);
     }
     let tabs = value[tab..].iter().take_while(|b| **b == b'\t').count();
-    if !names_a_credential(rules, &value[name..tab]) {
+    if !names_a_secret(rules, &value[name..tab]) {
         return None;
     }
     let mut found = cell(value, tab + tabs, b'\t')?;
@@ -58,7 +58,7 @@ pub(super) fn tab(rules: &KeyRules, value: &[u8], at: usize) -> Option<Range<usi
 fn escaped_cell(rules: &KeyRules, value: &[u8], name: Range<usize>) -> Option<Range<usize>> {
     let slashes = value[name.end..].iter().take_while(|b| **b == b'\\').count();
     let start = name.end + slashes + 1;
-    if value.get(start - 1) != Some(&b't') || !names_a_credential(rules, &value[name]) {
+    if value.get(start - 1) != Some(&b't') || !names_a_secret(rules, &value[name]) {
         return None;
     }
     let len = value[start..].iter().position(|b| matches!(b, b'\\' | b'"' | b'\r' | b'\n'));

@@ -31,7 +31,7 @@ fn below(rules: &KeyRules, value: &[u8], end: usize) -> Option<Range<usize>> {
     let separator = separator(&value[end..header], &value[..name])?;
     let column = columns_before(rules, &value[..name], separator)?;
     let count = |line: &[u8]| line.iter().filter(|b| **b == separator).count();
-    let separators = column + count(&value[end..header]);
+    let behind = count(&value[end..header]);
     let mut start = None;
     let mut row = after_break(value, header, slashes);
     let mut hidden = header;
@@ -40,10 +40,14 @@ fn below(rules: &KeyRules, value: &[u8], end: usize) -> Option<Range<usize>> {
         let text = &value[line.clone()];
         let is_rule = !text.is_empty() && text.iter().all(|b| matches!(b, b'-' | b'+' | b'|' | b':' | b' '));
         if !is_rule {
-            // More of them may stand in quotes.
-            if count(text) < separators {
-                break;
-            }
+            // More of them may stand in quotes. Fewer stand in a row when a sentence stands before the line of names:
+            // then the columns behind the name tell.
+            let here = count(text);
+            let column = match here >= column + behind {
+                true => column,
+                false if here >= behind.max(1) => here - behind,
+                false => break,
+            };
             start = start.or_else(|| nth(text, separator, column).map(|at| line.start + at));
             hidden = line.end;
         }

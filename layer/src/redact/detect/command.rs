@@ -3,12 +3,14 @@
 use std::ops::Range;
 
 use super::MARKER_START;
-use super::extent::{extent, is_end, worth_hiding};
+use super::extent::{self, extent, is_end, worth_hiding};
+use super::name;
 use crate::redact::keys::KeyRules;
 
 /// `at` is at the program's name. The words that follow may be separated by blanks, or be the strings of a list.
 pub(super) fn argument(_: &KeyRules, value: &[u8], at: usize) -> Option<Range<usize>> {
-    if value[..at].last().is_some_and(|b| is_program(*b)) {
+    // `app_mysql`
+    if value[..at].last().is_some_and(|b| is_program(*b) && *b != b'_') {
         return None;
     }
     let program = PROGRAMS.iter().find(|program| value[at..].starts_with(program.name.as_bytes()))?;
@@ -29,7 +31,8 @@ pub(super) fn argument(_: &KeyRules, value: &[u8], at: usize) -> Option<Range<us
                     Flag::Next(flag) => is_taken |= text == flag.as_bytes(),
                     Flag::Glued(flag) => {
                         // `-p -h db` asks for the password, and `-P3306` is a port.
-                        if text.len() > flag.len() && text.starts_with(flag.as_bytes()) {
+                        let rest = text.strip_prefix(flag.as_bytes()).unwrap_or_default();
+                        if !rest.is_empty() && !is_port(rest) {
                             return hidden(value, word + flag.len());
                         }
                     }
@@ -57,6 +60,11 @@ pub(super) fn argument(_: &KeyRules, value: &[u8], at: usize) -> Option<Range<us
     None
 }
 
+/// `docker run -p3306:3306 mysql`
+fn is_port(text: &[u8]) -> bool {
+    text.contains(&b':') && text.iter().all(|b| b.is_ascii_digit() || matches!(b, b':' | b'.'))
+}
+
 /// What may stand in the name of a program.
 fn is_program(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-' | b'.')
@@ -69,6 +77,11 @@ fn word_end(value: &[u8], start: usize) -> usize {
 
 fn hidden(value: &[u8], start: usize) -> Option<Range<usize>> {
     let mut end = start;
+    // In a list of strings a password may hold blanks.
+    if let Some(quote) = opening_quote(value, start) {
+        let inside = extent::in_quotes(value, quote.start, quote.len() - 1, value[quote.end - 1]);
+        return worth_hiding(value, start..inside.end.max(start));
+    }
     while let Some(byte) = value.get(end) {
         match byte {
             b'\\' if value.get(end + 1).is_some_and(|b| is_end(*b) || matches!(b, b'n' | b'r')) => break,
@@ -77,12 +90,20 @@ fn hidden(value: &[u8], start: usize) -> Option<Range<usize>> {
         }
     }
     // Another command may be glued to the password, with one of its own: the line goes.
-    let glued =
-        |program: &Program| super::extent::find(&value[start..end], program.name.as_bytes()).is_some();
-    if PROGRAMS.iter().any(glued) {
+    let glued = |program: &Program| extent::find(&value[start..end], program.name.as_bytes()).is_some();
+    if PROGRAMS.iter().any(glued) || value[start] == b'-' {
         end += value[end..].iter().take_while(|b| !matches!(b, b'\r' | b'\n')).count();
     }
     (!value[start..].starts_with(MARKER_START)).then(|| worth_hiding(value, start..end))?
+}
+
+/// The quote before the flag that the password at `start` is glued to, with its backslashes.
+fn opening_quote(value: &[u8], start: usize) -> Option<Range<usize>> {
+    let flag = name::trailing(&value[..start], MOST_FLAG, |b| b == b'-' || b.is_ascii_alphabetic());
+    let end = start - flag;
+    let is_quote = matches!(value[..end].last(), Some(b'"' | b'\''));
+    let slashes = name::trailing(&value[..end.saturating_sub(1)], MOST_GAP, |b| b == b'\\');
+    is_quote.then(|| end - 1 - slashes..end)
 }
 
 /// `user/password@host`, as Oracle's drivers and tools take it; `at` is at a mark before it.
@@ -134,5 +155,6 @@ const PROGRAMS: &[Program] = &[
 
 const MOST_WORDS: usize = 48;
 const MOST_GAP: usize = 32;
+const MOST_FLAG: usize = 8;
 const MOST_LOGIN: usize = 96;
 const MOST_NAME: usize = 24;

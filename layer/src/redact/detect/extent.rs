@@ -49,7 +49,7 @@ pub(super) fn extent(value: &[u8], start: usize, headline: bool) -> Option<Range
 
 /// The inside of what opens at `start` with `slashes` backslashes and a quote. Three quotes, or two that are not
 /// followed by an end, close as they opened; a quote written twice within one pair stands for itself.
-fn in_quotes(value: &[u8], start: usize, slashes: usize, quote: u8) -> Range<usize> {
+pub(super) fn in_quotes(value: &[u8], start: usize, slashes: usize, quote: u8) -> Range<usize> {
     let unit = slashes + 1;
     let mark = &value[start..start + unit];
     let many = value[start..].chunks(unit).take(3).take_while(|chunk| *chunk == mark).count();

@@ -32,7 +32,7 @@ pub(super) fn digest(_: &KeyRules, value: &[u8], at: usize) -> Option<Range<usiz
 
 /// `curl -u user:password`.
 pub(super) fn command_line(_: &KeyRules, value: &[u8], at: usize) -> Option<Range<usize>> {
-    if at > 0 && (value[at - 1].is_ascii_alphanumeric() || matches!(value[at - 1], b'-' | b'_')) {
+    if at > 0 && (value[at - 1].is_ascii_alphanumeric() || value[at - 1] == b'-') {
         return None;
     }
     let flag =
@@ -99,7 +99,7 @@ pub(super) fn sendgrid(_: &KeyRules, value: &[u8], at: usize) -> Option<Range<us
 /// Found by the end of its first part: `pat` begins too many words to be looked for.
 pub(super) fn airtable(_: &KeyRules, value: &[u8], dot: usize) -> Option<Range<usize>> {
     let start = dot.checked_sub(17)?;
-    if value[dot] != b'.' || !value[start..dot].starts_with(b"pat") {
+    if value.get(dot) != Some(&b'.') || !value[start..dot].starts_with(b"pat") {
         return None;
     }
     let is_word = value[start..dot].iter().all(u8::is_ascii_alphanumeric);

@@ -26,9 +26,13 @@ pub(super) fn opening(rules: &KeyRules, value: &[u8], at: usize) -> Option<Range
     let start = end - name::trailing(&value[..end], name::LONGEST_NAME, |b| is_name(b) || b == b':');
     let tag = &value[start..end];
     // `Option<Token>` is a type.
+    // So it is in `<<Token as X>::Y>`, and `<<password>…>` is none.
+    let is_doubled =
+        value[..start].ends_with(b"<<") && value.get(end + 1).is_some_and(u8::is_ascii_alphanumeric);
     let is_tag = value[..start].last() == Some(&b'<')
         && !value[..start - 1].ends_with(b"::")
-        && !matches!(value[..start - 1].last(), Some(b) if b.is_ascii_alphanumeric() || matches!(b, b'<' | b'&'));
+        && (is_doubled
+            || !matches!(value[..start - 1].last(), Some(b) if b.is_ascii_alphanumeric() || matches!(b, b'<' | b'&')));
     if !is_tag || !names_a_credential(rules, local(tag)) {
         return None;
     }
@@ -54,7 +58,10 @@ pub(super) fn opening(rules: &KeyRules, value: &[u8], at: usize) -> Option<Range
         i = from + len;
     }
     let len = value[inside..].iter().position(|b| b.is_ascii_whitespace() || *b == b'<');
-    worth_hiding(value, inside..len.map_or(value.len(), |len| inside + len))
+    let end = len.map_or(value.len(), |len| inside + len);
+    // `'--token <TOKEN>' is required`
+    let is_said = value[inside..end].iter().any(|b| b.is_ascii_alphanumeric() || *b >= 0x80);
+    is_said.then(|| worth_hiding(value, inside..end))?
 }
 
 /// The name without its namespace.

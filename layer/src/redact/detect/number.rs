@@ -2,48 +2,48 @@
 
 use std::ops::Range;
 
-use super::name;
+use super::{Alphabet, name};
 use crate::redact::keys::KeyRules;
 
 /// A payment card: issuer range, length of the brand, and the Luhn digit (ISO/IEC 7812-1).
 pub(super) fn card(_: &KeyRules, value: &[u8], at: usize) -> Option<Range<usize>> {
     let may = |digits: &[u8]| !brand_lengths(digits).is_empty();
     let is = |digits: &[u8]| brand_lengths(digits).contains(&digits.len()) && luhn(digits);
-    in_run(value, at, &Number { may: &may, is: &is, groups: CARD_GROUPS })
+    // Fours are how people write what they hold for sixteen digits.
+    let in_groups = |groups: &[usize], digits: &[u8]| {
+        CARD_GROUPS.contains(&groups) || (groups == [4, 4, 4, 3] && digits[0] == 3)
+    };
+    in_run(value, at, &Number { may: &may, is: &is, in_groups: &in_groups })
 }
 
 /// A NIR with its key (INSEE): sex, year, month, department, commune, order, 97 - (n mod 97).
 pub(super) fn nir(_: &KeyRules, value: &[u8], at: usize) -> Option<Range<usize>> {
-    let may = |digits: &[u8]| matches!(digits[0], 1 | 2) && is_month(digits[3] * 10 + digits[4]);
-    let is = |digits: &[u8]| digits.len() == 15 && is_nir(digits);
-    in_run(value, at, &Number { may: &may, is: &is, groups: NIR_GROUPS })
+    in_run(value, at, &NIR)
 }
 
 /// The same for the two departments of Corsica; `at` is at the `2A` or `2B` of columns 6 and 7.
 pub(super) fn nir_corsica(_: &KeyRules, value: &[u8], at: usize) -> Option<Range<usize>> {
-    let letter = *value.get(at + 1)?;
-    let mut digits = [0u8; 15];
     let mut start = at;
-    for slot in (0..5).rev() {
+    for _ in 0..5 {
+        start -= separator_before(value, start).unwrap_or(0);
         start = start.checked_sub(1)?;
-        start = match &value[..=start] {
-            [.., b' ' | b'-' | b'.'] => start.checked_sub(1)?,
-            [.., 0xc2, 0xa0] => start.checked_sub(2)?,
-            _ => start,
-        };
-        digits[slot] = digit(value[start])?;
+        digit(value[start])?;
     }
     let mut end = at + 2;
-    for slot in digits.iter_mut().skip(7) {
+    for _ in 0..8 {
         end += separator(value, end).unwrap_or(0);
-        *slot = digit(*value.get(end)?)?;
+        digit(*value.get(end)?)?;
         end += 1;
     }
     let alone = start.checked_sub(1).is_none_or(|i| !value[i].is_ascii_alphanumeric())
         && !value.get(end).is_some_and(u8::is_ascii_alphanumeric);
-    // For the key, 2A counts as 19 and 2B as 18.
-    (digits[5], digits[6]) = (1, if letter.eq_ignore_ascii_case(&b'A') { 9 } else { 8 });
-    (alone && is_nir(&digits)).then_some(start..end)
+    // For the key, 2A counts as 19 and 2B as 18. Digits and separators are then judged like any other's.
+    let mut number = [0u8; LONGEST_CORSICAN];
+    let number = number.get_mut(..end - start)?;
+    number.copy_from_slice(&value[start..end]);
+    let counted = if value[at + 1].eq_ignore_ascii_case(&b'A') { b"19" } else { b"18" };
+    number[at - start..at - start + 2].copy_from_slice(counted);
+    (alone && number_end(number, 0, &NIR) == Some(end - start)).then_some(start..end)
 }
 
 /// Numbers that only their name tells from any other: SIREN and SIRET (INSEE), RPPS (the French register of health
@@ -74,6 +74,19 @@ pub(super) fn behind_its_name(value: &[u8], at: usize, name: &Range<usize>) -> O
     let la_poste =
         digits.starts_with(&[3, 5, 6, 0, 0, 0, 0, 0, 0]) && digits.iter().sum::<u8>().is_multiple_of(5);
     (count == *len && (luhn(digits) || la_poste)).then_some(start..end)
+}
+
+/// An IBAN at the end of a word of letters and digits, behind a few letters that belong to none: `IBANFR76…`. `end` is
+/// the first byte behind the word.
+pub(super) fn iban_in_word(rules: &KeyRules, value: &[u8], end: usize) -> Option<Range<usize>> {
+    let word = Alphabet::Alnum.run_before(value, end, LONGEST_WORD + 1);
+    let start = end - word;
+    let letters = value[start..end].iter().take_while(|b| b.is_ascii_alphabetic()).count();
+    // The last two of the letters are the country.
+    if word > LONGEST_WORD || !(3..=MOST_LETTERS).contains(&letters) {
+        return None;
+    }
+    iban(rules, value, start + letters - 2).filter(|found| found.end == end)
 }
 
 /// An IBAN (ISO 13616): the length of its country and 97-10 check digits (ISO 7064).
@@ -122,12 +135,18 @@ pub(super) fn iban(_: &KeyRules, value: &[u8], at: usize) -> Option<Range<usize>
 /// What makes digits a number of some kind.
 struct Number<'a> {
     /// By its first six digits; most runs end here.
-    may: &'a dyn Fn(&[u8]) -> bool,
-    is: &'a dyn Fn(&[u8]) -> bool,
-    /// How it is usually written. Between digits that lines, tabulators, slashes or two blanks keep apart nothing
-    /// else is one number: columns of numbers look like that.
-    groups: &'a [&'a [usize]],
+    may: &'a (dyn Fn(&[u8]) -> bool + Sync),
+    is: &'a (dyn Fn(&[u8]) -> bool + Sync),
+    /// Whether these groups are how it is usually written. Between digits that lines, tabulators, slashes or two blanks
+    /// keep apart nothing else is one number: columns of numbers look like that.
+    in_groups: &'a (dyn Fn(&[usize], &[u8]) -> bool + Sync),
 }
+
+static NIR: Number<'static> = Number {
+    may: &|digits| matches!(digits[0], 1 | 2) && is_month(digits[3] * 10 + digits[4]),
+    is: &|digits| digits.len() == 15 && is_nir(digits),
+    in_groups: &|groups, _| NIR_GROUPS.contains(&groups),
+};
 
 /// The first number in the run of digits and separators around `at`: it starts and ends between digits and others,
 /// its separators are of one kind, its groups have two digits at least (save the NIR's first). Zeros may pad it.
@@ -173,7 +192,7 @@ fn number_end(value: &[u8], start: usize, number: &Number<'_>) -> Option<usize> 
             let ends = !value.get(i).is_some_and(u8::is_ascii_digit);
             if ends
                 && count >= SHORTEST
-                && (used.is_none_or(is_usual) || number.groups.contains(&&groups[..=group]))
+                && (used.is_none_or(is_usual) || (number.in_groups)(&groups[..=group], &digits[..count]))
                 && (number.is)(&digits[..count])
                 && !is_in_hex(value, start, i, used.is_some())
             {
@@ -231,6 +250,16 @@ fn separator(value: &[u8], at: usize) -> Option<usize> {
         [b' ', b' ', ..] | [b'\r', b'\n', ..] => Some(2),
         [b' ' | b'-' | b'.' | b'\t' | b'\n' | b'/' | b'_', ..] => Some(1),
         [0xc2, 0xa0, ..] => Some(2),
+        _ => None,
+    }
+}
+
+/// The width of one separator that ends at `end`.
+fn separator_before(value: &[u8], end: usize) -> Option<usize> {
+    match value.get(..end)? {
+        [.., b' ', b' '] | [.., b'\r', b'\n'] => Some(2),
+        [.., b' ' | b'-' | b'.' | b'\t' | b'\n' | b'/' | b'_'] => Some(1),
+        [.., 0xc2, 0xa0] => Some(2),
         _ => None,
     }
 }
@@ -296,6 +325,13 @@ const NAMED: &[(&[u8], usize)] = &[(b"siren", 9), (b"siret", 14), (b"rpps", 11)]
 
 const SHORTEST: usize = 13;
 const LONGEST: usize = 19;
+
+/// Six separators of two bytes.
+const LONGEST_CORSICAN: usize = 15 + 6 * 2;
+
+/// Letters before an IBAN, with the two of its country, and the word they make with it.
+const MOST_LETTERS: usize = 10;
+const LONGEST_WORD: usize = 34 + MOST_LETTERS - 2;
 
 const CARD_GROUPS: &[&[usize]] =
     &[&[4, 4, 4, 4], &[4, 6, 5], &[4, 6, 4], &[4, 4, 4, 4, 3], &[4, 4, 4, 4, 2], &[4, 3, 3, 3]];

@@ -18,8 +18,10 @@ pub(super) fn behind_weak_name(value: &[u8], at: usize, name: &Range<usize>) -> 
     let in_query = value[at] == b'=' && matches!(value[..name.start].last(), Some(b'?' | b'&'));
     if in_query {
         let start = at + 1;
-        let len =
-            value[start..].iter().take_while(|b| Alphabet::Token68.contains(**b) || **b == b'%').count();
+        let ends = |b: &u8| {
+            b.is_ascii_whitespace() || matches!(b, b'&' | b'#' | b'"' | b'\'' | b'`' | b'<' | b'>' | b')')
+        };
+        let len = value[start..].iter().position(ends).unwrap_or(value.len() - start);
         return is_random(&value[start..start + len]).then_some(start..start + len);
     }
     let open = |b: &&u8| matches!(b, b' ' | b'>' | b'"' | b'\'' | b'\\' | b'(');
@@ -36,7 +38,10 @@ pub(super) fn aws_secret(_: &KeyRules, value: &[u8], at: usize) -> Option<Range<
     if id < 20 {
         return None;
     }
-    let is_secret = |run: &[u8]| run.len() == 40 && is_mixed(run) && !run.iter().all(u8::is_ascii_hexdigit);
+    // A path may go on behind it.
+    let is_secret = |run: &[u8]| {
+        (40..=48).contains(&run.len()) && is_mixed(run) && !run.iter().all(u8::is_ascii_hexdigit)
+    };
     let end = value.len().min(at + id + NEAR);
     let mut i = at + id;
     while i < end {

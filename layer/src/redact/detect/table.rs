@@ -5,7 +5,7 @@ use super::Kind::{Credential, Personal};
 use super::Trigger::{self, Stems, StemsAnyCase};
 use super::{
     Alphabet, Detector, Kind, Verify, assign, beside, call, cell, column, command, email, http, key_block,
-    markup, number, opaque, pair, url,
+    markup, number, opaque, pair, url, verb,
 };
 
 /// The detectors, in the order in which the engine prefers them.
@@ -43,19 +43,28 @@ pub(crate) static DETECTORS: &[Detector] = &[
     }),
     token("npm_token", &["npm_"], Alnum, 36, "npm Docs, About access tokens", || made("npm_", Alnum, 36)),
     token("pypi_token", &["pypi-AgE"], Dash, 50, "PyPI help, API tokens", || made("pypi-AgE", Alnum, 90)),
-    word("crates_token", &["cio"], Alnum, 32, "recalled", || made("cio", Alnum, 32)),
+    word("crates_token", &["cio"], Alnum, 32, "Nosey Parker, rule np.cratesio.1", || made("cio", Alnum, 32)),
     token("rubygems_key", &["rubygems_"], Hex, 48, "RubyGems Guides, API key scopes", || {
         made("rubygems_", Hex, 48)
     }),
-    token("nuget_key", &["oy2"], Lower, 43, "recalled", || made("oy2", Lower, 43)),
-    token("docker_token", &["dckr_pat_", "dckr_oat_"], Dash, 20, "recalled", || made("dckr_pat_", Alnum, 27)),
+    token("nuget_key", &["oy2"], Lower, 43, "Nosey Parker, rule np.nuget.1", || made("oy2", Lower, 43)),
+    token(
+        "docker_token",
+        &["dckr_pat_", "dckr_oat_"],
+        Dash,
+        20,
+        "Nosey Parker, rule np.dockerhub.1; dckr_oat_ recalled",
+        || made("dckr_pat_", Alnum, 27),
+    ),
     token("clojars_token", &["CLOJARS_"], Hex, 60, "gitleaks, rule clojars-api-token", || {
         made("CLOJARS_", Hex, 60)
     }),
     token("artifactory_key", &["AKCp"], Alnum, 64, "gitleaks, rule artifactory-api-key", || {
         made("AKCp", Alnum, 69)
     }),
-    token("bitbucket_password", &["ATBB"], Alnum, 28, "recalled", || made("ATBB", Alnum, 32)),
+    token("bitbucket_password", &["ATBB"], Alnum, 28, "Nosey Parker, rule np.bitbucket.1", || {
+        made("ATBB", Alnum, 32)
+    }),
     token("atlassian_token", &["ATATT3", "ATCTT3"], Base64, 60, "gitleaks, rule atlassian-api-token", || {
         made("ATATT3", Alnum, 186)
     }),
@@ -68,9 +77,18 @@ pub(crate) static DETECTORS: &[Detector] = &[
         "AWS IAM User Guide, unique identifiers: prefixes",
         || made("AKIA", Base32, 16),
     ),
-    token("aws_bedrock_key", &["ABSK"], Base64, 100, "recalled", || made("ABSK", Alnum, 109)),
+    token(
+        "aws_bedrock_key",
+        &["ABSK"],
+        Base64,
+        100,
+        "gitleaks, rule aws-amazon-bedrock-api-key-long-lived",
+        || made("ABSK", Alnum, 109),
+    ),
     token("google_api_key", &["AIza"], Dash, 35, "Google Cloud Docs, API keys", || made("AIza", Alnum, 35)),
-    token("google_client_secret", &["GOCSPX-"], Dash, 24, "recalled", || made("GOCSPX-", Alnum, 28)),
+    token("google_client_secret", &["GOCSPX-"], Dash, 24, "Nosey Parker, rule np.google.2", || {
+        made("GOCSPX-", Alnum, 28)
+    }),
     token("google_access_token", &["ya29."], Dot, 20, "Google Identity, OAuth 2.0: token sizes", || {
         made("ya29.", Alnum, 60)
     }),
@@ -110,11 +128,18 @@ pub(crate) static DETECTORS: &[Detector] = &[
     token("heroku_key", &["HRKU-AA"], Dash, 50, "gitleaks, rule heroku-api-key-v2", || {
         made("HRKU-AA", Alnum, 58)
     }),
-    token("fly_token", &["fo1_"], Dash, 43, "recalled", || made("fo1_", Alnum, 43)),
-    token("fly_token", &["fm1_", "fm2_", "fm1r_", "fm1a_"], Base64, 50, "recalled", || {
-        made("fm2_", Alnum, 100)
+    token("fly_token", &["fo1_"], Dash, 43, "gitleaks, rule flyio-access-token", || made("fo1_", Alnum, 43)),
+    token(
+        "fly_token",
+        &["fm1_", "fm2_", "fm1r_", "fm1a_"],
+        Base64,
+        50,
+        "gitleaks, rule flyio-access-token",
+        || made("fm2_", Alnum, 100),
+    ),
+    token("supabase_token", &["sbp_"], Hex, 40, "Kingfisher, rule kingfisher.supabase.1", || {
+        made("sbp_", Hex, 40)
     }),
-    token("supabase_token", &["sbp_"], Hex, 40, "recalled", || made("sbp_", Hex, 40)),
     token(
         "planetscale_token",
         &["pscale_tkn_", "pscale_oauth_", "pscale_pw_"],
@@ -123,7 +148,12 @@ pub(crate) static DETECTORS: &[Detector] = &[
         "gitleaks, rule planetscale-api-token",
         || made("pscale_tkn_", Alnum, 43),
     ),
-    token("databricks_token", &["dapi"], Hex, 32, "recalled", || made("dapi", Hex, 32)),
+    token("supabase_token", &["sb_secret_"], Dash, 31, "Kingfisher, rule kingfisher.supabase.2", || {
+        made("sb_secret_", Alnum, 31)
+    }),
+    token("databricks_token", &["dapi"], Hex, 32, "Nosey Parker, rule np.databricks.1", || {
+        made("dapi", Hex, 32)
+    }),
     token("openshift_token", &["sha256~"], Dash, 43, "OpenShift Docs, OAuth access tokens", || {
         made("sha256~", Alnum, 43)
     }),
@@ -260,14 +290,25 @@ pub(crate) static DETECTORS: &[Detector] = &[
         "gitleaks, rule huggingface-access-token",
         || made("hf_", Alnum, 34),
     ),
-    token("groq_key", &["gsk_"], Alnum, 48, "recalled", || made("gsk_", Alnum, 52)),
-    token("xai_key", &["xai-"], Alnum, 64, "recalled", || made("xai-", Alnum, 80)),
+    token("groq_key", &["gsk_"], Alnum, 48, "Nosey Parker, rule np.groq.1", || made("gsk_", Alnum, 52)),
+    token("xai_key", &["xai-"], Word, 64, "TruffleHog, detector xai", || made("xai-", Alnum, 80)),
     token("perplexity_key", &["pplx-"], Alnum, 40, "gitleaks, rule perplexity-api-key", || {
         made("pplx-", Alnum, 48)
     }),
-    word("replicate_token", &["r8_"], Alnum, 36, "recalled", || made("r8_", Alnum, 37)),
-    token("nvidia_key", &["nvapi-"], Dash, 60, "recalled", || made("nvapi-", Alnum, 64)),
-    token("langsmith_key", &["lsv2_pt_", "lsv2_sk_"], Word, 40, "recalled", || made("lsv2_pt_", Hex, 43)),
+    word("replicate_token", &["r8_"], Alnum, 37, "Kingfisher, rule kingfisher.replicate.1", || {
+        made("r8_", Alnum, 37)
+    }),
+    token("nvidia_key", &["nvapi-"], Dash, 60, "Kingfisher, rule kingfisher.nvidia.nim.1", || {
+        made("nvapi-", Alnum, 64)
+    }),
+    token(
+        "langsmith_key",
+        &["lsv2_pt_", "lsv2_sk_"],
+        Word,
+        40,
+        "Kingfisher, rules kingfisher.langchain.1 and 2",
+        || made("lsv2_pt_", Hex, 43),
+    ),
     // Operations
     token("vault_token", &["hvs.", "hvr."], Dash, 24, "HashiCorp Vault docs, Tokens", || {
         made("hvs.", Alnum, 90)
@@ -321,16 +362,39 @@ pub(crate) static DETECTORS: &[Detector] = &[
     token("onepassword_token", &["ops_eyJ"], Base64, 100, "1Password docs, Service accounts", || {
         made("ops_eyJ", Alnum, 250)
     }),
-    token("buildkite_token", &["bkua_"], Hex, 40, "recalled", || made("bkua_", Hex, 40)),
-    token("sonar_token", &["sqp_", "squ_", "sqa_"], Hex, 40, "recalled", || made("sqp_", Hex, 40)),
+    token("buildkite_token", &["bkua_"], Alnum, 40, "Kingfisher, rule kingfisher.buildkite.1", || {
+        made("bkua_", Hex, 40)
+    }),
+    token("sonar_token", &["sqp_", "squ_", "sqa_"], Dash, 40, "gitleaks, rule sonar-api-token", || {
+        made("sqp_", Hex, 40)
+    }),
     token("tailscale_key", &["tskey-"], Dash, 20, "Tailscale docs, Key prefixes", || {
         made("tskey-auth-", Alnum, 40)
     }),
-    token("figma_token", &["figd_", "figu_"], Dash, 40, "recalled", || made("figd_", Alnum, 40)),
-    custom("airtable_token", Trigger::WordEnd, http::airtable, Credential, "recalled", || {
-        format!("{}.{}", made("pat", Alnum, 14), Hex.sample(64))
-    }),
-    token("contentful_token", &["CFPAT-"], Dash, 43, "recalled", || made("CFPAT-", Alnum, 43)),
+    token(
+        "figma_token",
+        &["figd_", "figu_"],
+        Dash,
+        38,
+        "Kingfisher, rule kingfisher.figma.1; figu_ recalled",
+        || made("figd_", Alnum, 40),
+    ),
+    custom(
+        "airtable_token",
+        Trigger::WordEnd,
+        http::airtable,
+        Credential,
+        "gitleaks, rule airtable-personnal-access-token",
+        || format!("{}.{}", made("pat", Alnum, 14), Hex.sample(64)),
+    ),
+    token(
+        "contentful_token",
+        &["CFPAT-"],
+        Dash,
+        43,
+        "TruffleHog, detector contentfulpersonalaccesstoken",
+        || made("CFPAT-", Alnum, 43),
+    ),
     // Keys and standards
     token(
         "age_secret_key",
@@ -394,7 +458,10 @@ pub(crate) static DETECTORS: &[Detector] = &[
     }),
     custom(
         "keyed_secret",
-        Stems(&["--pass", "--pwd", "--secret", "--api-key", "--apikey", "--access-key", "--private-key"]),
+        StemsAnyCase(&[
+            "--a", "--b", "--c", "--d", "--e", "--f", "--g", "--h", "--i", "--j", "--k", "--l", "--m", "--n",
+            "--o", "--p", "--q", "--r", "--s", "--t", "--u", "--v", "--w", "--x", "--y", "--z",
+        ]),
         beside::flag,
         Credential,
         "POSIX utility conventions, long options",
@@ -412,12 +479,41 @@ pub(crate) static DETECTORS: &[Detector] = &[
         "keyed_secret",
         StemsAnyCase(&[
             "word(", "sswd(", "pwd(", "wort(", "rase(", "code(", "cret(", "oken(", "key(", "tial(", "ials(",
-            "tion(", "arer(", "okie(", "kies(", "jwt(", "pin(", "otp(", "cvv(", "asse(", "mdp(",
+            "tion(", "arer(", "okie(", "kies(", "jwt(", "pin(", "otp(", "cvv(", "asse(", "mdp(", "mber(",
         ]),
         call::verify,
         Credential,
         "the table of field names",
         || format!("Password(\"{}\")", Alnum.sample(12)),
+    ),
+    custom(
+        "keyed_secret",
+        StemsAnyCase(&[
+            "word is ",
+            "swd is ",
+            "pwd is ",
+            "cret is ",
+            "oken is ",
+            "key is ",
+            "code is ",
+            "rase is ",
+            "asse is ",
+            "asse est ",
+            "mber is ",
+            "cvv is ",
+            "otp is ",
+            "pin is ",
+            "tial is ",
+            "tials are ",
+            "word was ",
+            "oken was ",
+            "cret was ",
+            "key was ",
+        ]),
+        verb::verify,
+        Credential,
+        "the table of field names",
+        || format!("{} is {}", "password", Alnum.sample(40)),
     ),
     custom(
         "keyed_secret",
@@ -436,8 +532,8 @@ pub(crate) static DETECTORS: &[Detector] = &[
     custom(
         "keyed_secret",
         StemsAnyCase(&[
-            "ord\t", "swd\t", "pwd\t", "ret\t", "ken\t", "key\t", "ord\\", "swd\\", "pwd\\", "ret\\",
-            "ken\\", "key\\",
+            "ord\t", "swd\t", "pwd\t", "ret\t", "ken\t", "key\t", "cvv\t", "sse\t", "ber\t", "ord\\",
+            "swd\\", "pwd\\", "ret\\", "ken\\", "key\\", "cvv\\", "sse\\", "ber\\",
         ]),
         cell::tab,
         Credential,
@@ -450,7 +546,8 @@ pub(crate) static DETECTORS: &[Detector] = &[
             "ord,", "ord\t", "ord\n", "ord\r", "ord;", "ord |", "swd,", "swd\t", "swd\n", "swd\r", "swd;",
             "swd |", "pwd,", "pwd\t", "pwd\n", "pwd\r", "pwd;", "pwd |", "ret,", "ret\t", "ret\n", "ret\r",
             "ret;", "ret |", "ken,", "ken\t", "ken\n", "ken\r", "ken;", "ken |", "key,", "key\t", "key\n",
-            "key\r", "key;", "key |",
+            "key\r", "key;", "key |", "cvv,", "cvv\t", "cvv\n", "cvv\r", "cvv;", "cvv |", "sse,", "sse\t",
+            "sse\n", "sse\r", "sse;", "sse |", "ber,", "ber\t", "ber\n", "ber\r", "ber;", "ber |",
         ]),
         column::verify,
         Credential,
@@ -532,7 +629,8 @@ pub(crate) static DETECTORS: &[Detector] = &[
     custom(
         "nir",
         StemsAnyCase(&[
-            "2a0", "2a1", "2a2", "2a3", "2a ", "2a-", "2a.", "2b0", "2b1", "2b2", "2b3", "2b ", "2b-", "2b.",
+            "2a0", "2a1", "2a2", "2a3", "2a ", "2a-", "2a.", "2a/", "2a_", "2a\t", "2a\n", "2a\r", "2b0",
+            "2b1", "2b2", "2b3", "2b ", "2b-", "2b.", "2b/", "2b_", "2b\t", "2b\n", "2b\r",
         ]),
         number::nir_corsica,
         Personal,
@@ -550,6 +648,14 @@ pub(crate) static DETECTORS: &[Detector] = &[
     custom("iban", Trigger::CountryCode, number::iban, Personal, "ISO 13616, SWIFT IBAN registry", || {
         format!("GB82 WEST {} {} {}", 1234, 5698, "7654 32")
     }),
+    custom(
+        "iban",
+        Trigger::WordEnd,
+        number::iban_in_word,
+        Personal,
+        "ISO 13616, SWIFT IBAN registry",
+        || ["IBAN", "GB82", "WEST", "12345698", "765432"].concat(),
+    ),
     custom("email", Trigger::At, email::verify, Personal, "RFC 5321 section 4.1.2", || {
         format!("{}@{}", "jane.doe", "example.org")
     }),

@@ -25,7 +25,9 @@ fn scan_part(
     hits: &mut Vec<(Range<usize>, usize)>,
 ) {
     let mut at = part.start;
-    while at < part.end {
+    // A word may end where the value does.
+    let behind = part.end + usize::from(part.end == value.len());
+    while at < behind {
         let best = DETECTORS
             .iter()
             .enumerate()
@@ -51,6 +53,9 @@ fn scan_part(
 
 fn is_triggered(trigger: &Trigger, value: &[u8], at: usize, done: usize) -> bool {
     let rest = &value[at..];
+    if rest.is_empty() && !matches!(trigger, Trigger::WordEnd) {
+        return false;
+    }
     match trigger {
         Trigger::Stems(stems) => stems.iter().any(|s| rest.starts_with(s.as_bytes())),
         Trigger::StemsAnyCase(stems) => {
@@ -76,7 +81,7 @@ fn is_triggered(trigger: &Trigger, value: &[u8], at: usize, done: usize) -> bool
         }
         Trigger::WordEnd => {
             let word = value[..at].iter().rev().take_while(|b| b.is_ascii_alphanumeric()).count();
-            word >= 16 && !rest[0].is_ascii_alphanumeric()
+            word >= 16 && !rest.first().is_some_and(u8::is_ascii_alphanumeric)
         }
         Trigger::CountryCode => {
             at.checked_sub(1).is_none_or(|i| !value[i].is_ascii_alphanumeric())
@@ -357,6 +362,13 @@ fn personal_numbers_are_found_with_any_separator_and_beside_others() {
         (["1 85 05 78 006 084", "91"].join(" "), "<nir>"),
         (["1", "85", "05", "2A", "006", "084", "35"].join("\u{a0}"), "<nir>"),
         (["1", "85", "05", "2A", "006", "084", "35"].join("-"), "<nir>"),
+        (["1", "85", "05", "2A", "006", "084", "35"].join("\t"), "<nir>"),
+        (["1", "85", "05", "2a", "006", "084", "35"].join("\r\n"), "<nir>"),
+        (["1", "85", "05", "2B", "006", "084", "62"].join("/"), "<nir>"),
+        (["1", "85", "05", "2A", "006", "084", "35"].join("  "), "<nir>"),
+        (["3782", "8224", "6310", "005"].join("\t"), "<card>"),
+        (["IBANGB82", "WEST", "12345698", "765432 x"].concat(), "IBAN<iban> x"),
+        (["xGB82", "WEST", "12345698", "765432"].concat(), "x<iban>"),
         (["FR14 2004 1010 0505 0001 3M02", "606"].join(" "), "<iban>"),
         (["FR142004101005050001", "3M02606"].concat().to_lowercase(), "<iban>"),
         (["FR142004101005050001", "3M02607"].concat(), "FR1420041010050500013M02607"),

@@ -60,6 +60,9 @@ const POSITION: u32 = STEM - 1;
 /// Digits a card number has at least.
 pub(super) const RUN: usize = 13;
 
+/// Characters of a word before the one at which it is told of.
+pub(super) const WORD_SEEN: usize = 15;
+
 const BLOCK: usize = 64;
 
 /// Behind the last block, the three bytes that the start of a stem may reach into.

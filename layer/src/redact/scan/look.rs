@@ -3,6 +3,7 @@
 use std::ops::Range;
 
 use super::filter::{self, COUNTRY, DIGITS, PAIRS, SIGN_HERE, STEM, WORD};
+use super::stems::ENCODED;
 use super::{Hit, Scanner};
 use crate::redact::custom::Find;
 use crate::redact::decode::{Budget, Run, escape, list, word};
@@ -18,7 +19,7 @@ pub(crate) struct Notes {
     pub(crate) escaped: bool,
     /// How far each detector has found something.
     reach: Vec<u32>,
-    /// Assignments looked at inside others.
+    /// Names looked at inside what another gives away.
     nested: usize,
 }
 
@@ -62,13 +63,13 @@ impl Scanner {
         let mut hit = |budget: &mut Budget, detector: usize, at: usize| -> Option<usize> {
             if reach.get(detector).is_some_and(|end| start + at < *end as usize) {
                 // What a detector found reaches as far as it can see: looking again inside would find no more.
-                // An assignment may hold another that reaches further, but not without end.
-                if !is_assignment(detector) || *nested == NESTED_MOST {
+                // What a name gives away may hold another name that reaches further, but not without end.
+                if !is_by_name(detector) || *nested == NESTED_MOST {
                     return None;
                 }
                 *nested += 1;
             }
-            budget.spend(if is_assignment(detector) { ASSIGNMENT } else { VERIFY });
+            budget.spend(cost_of_a_look(detector));
             let Find { range, label } = self.detect(detector, keys, text, at, budget)?;
             budget.spend(range.len());
             let (hit_start, hit_end) = ((start + range.start) as u32, (start + range.end) as u32);
@@ -88,7 +89,10 @@ impl Scanner {
             let (at, kinds) = filter::unpack(*candidate);
             let at = at - start;
             if kinds & STEM != 0 {
-                self.stems.at(text, at, |detector| _ = hit(budget, detector, at));
+                self.stems.at(text, at, |detector| match detector {
+                    ENCODED => done.word = word::look(text, at, done.word, runs),
+                    detector => _ = hit(budget, detector, at),
+                });
             }
             if kinds & COUNTRY != 0 {
                 self.country.iter().for_each(|detector| _ = hit(budget, *detector, at - 3));
@@ -116,7 +120,13 @@ impl Scanner {
                 if at >= done.word_end {
                     let rest = text[at..].iter().take_while(|byte| byte.is_ascii_alphanumeric());
                     done.word_end = at + rest.count();
-                    self.word_end.iter().for_each(|detector| _ = hit(budget, *detector, done.word_end));
+                    // Digests end many lines; what is looked for begins with a name or goes on behind a dot.
+                    let start = &text[at.saturating_sub(filter::WORD_SEEN)..];
+                    if start.iter().take(3).all(u8::is_ascii_alphabetic)
+                        || text.get(done.word_end) == Some(&b'.')
+                    {
+                        self.word_end.iter().for_each(|detector| _ = hit(budget, *detector, done.word_end));
+                    }
                 }
             }
             if kinds & PAIRS != 0 {
@@ -181,8 +191,17 @@ impl Scanner {
     }
 }
 
-fn is_assignment(detector: usize) -> bool {
-    DETECTORS.get(detector).is_some_and(|row| matches!(row.trigger, Trigger::Assign))
+fn is_by_name(detector: usize) -> bool {
+    DETECTORS.get(detector).is_some_and(|row| row.name == "keyed_secret")
+}
+
+/// See [`VERIFY`].
+fn cost_of_a_look(detector: usize) -> usize {
+    match DETECTORS.get(detector).map(|row| row.trigger) {
+        Some(Trigger::Assign) => ASSIGNMENT,
+        Some(Trigger::WordEnd) => WORD_END,
+        _ => VERIFY,
+    }
 }
 
 /// What `verify` finds, without showing it more than it needs: what decides about a candidate stands near it, and what
@@ -214,13 +233,15 @@ fn within_windows(
 /// As far as a candidate is looked at for a decision, and half of it for what is hidden at once.
 const WINDOW: usize = 768;
 
-/// Assignments looked at inside what an assignment already hides, in one scan.
+/// Names looked at inside what their detector already hides, in one scan.
 const NESTED_MOST: usize = 64;
 
 /// What a look costs, in bytes scanned: about what the worst of them takes, since nobody counts what it reads. Ordinary
 /// text has a stem every hundred bytes and an assignment every twenty.
 const VERIFY: usize = 400;
 const ASSIGNMENT: usize = 100;
+/// They look at the word alone.
+const WORD_END: usize = 200;
 
 /// What a byte costs that a detector reads to find the end of what it hides: it may look several times.
 const READ: usize = 16;

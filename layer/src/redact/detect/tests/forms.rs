@@ -156,6 +156,28 @@ const FORMS: &[&str] = &[
     "mật khẩu: §",
     "비밀번호: §",
     "كلمة المرور: §",
+    // Sentences
+    "password is §",
+    "the password is §, please change it",
+    "mot de passe est §",
+    "the token is \"§\"",
+    "api key was §.",
+    "verification code is 48§",
+    // Types of one field, broken lines
+    "ApiKey { value: \"§\" }",
+    "Password {\n    inner: \"§\",\n}",
+    "Password(\n    \"§\",\n)",
+    "Some(Password(\n    \"§\",\n))",
+    r#"ApiKey {\n    value: \"§\",\n}"#,
+    "set_card_number(\"§\")",
+    "app --token § --next 5",
+    "app --DB_PASSWORD § --next 5",
+    r#"["mysql", "-p§ x y"]"#,
+    r#"[\"mysql\", \"-p§ x y\"]"#,
+    "mysql -p-u § x",
+    "/cb?code=§!$*x&state=1",
+    "card_number\t§",
+    "dear user, user,cvv,n\nbob,§,7",
     // Near a key id, behind a weak name
     "key: §9aB3cD4eF5gH6iJ7kL8mN9oP0§",
 ];

@@ -108,6 +108,8 @@ const NEAR: &[(&str, Near)] = &[
             "mysql is starting on port 3306",
             "curl -u https://h",
             "ldap server up",
+            "docker run --name app_mysql -p3306:3306 mysql:8",
+            "Vec<Option<Token>>(x) and <<Token as Trait>::Kind>",
             "mkdir -p dir; ssh -p 22 host; docker run -p 80:80 x",
             "oracle:thin:@host:1521/x",
             "/list?code=404&key=name",
@@ -120,6 +122,30 @@ const NEAR: &[(&str, Near)] = &[
             "password:\nnext: 5",
             "secretary: Ann",
             "author: Ada",
+            "the password is wrong",
+            "password is too-short",
+            "the token is base64-encoded",
+            "your token is expired.",
+            "token is 3600 seconds old",
+            "the secret is out: rooms",
+            "client secret is SHA256 of it",
+            "private key is PKCS8",
+            "the key is K3yb0ard",
+            "token is JsonWebToken",
+            "access token is OAuth2",
+            "password is required!",
+            "api key is {key}",
+            "the password is $PASSWORD",
+            "pin is 13",
+            "Token { kind: Ident, value: \"foo\" }",
+            "Token { value: \"foo\", span: 1..3 }",
+            "Route { value: \"/x\" }",
+            "Response {\n    text: \"ok\",\n}",
+            "Ident(\n    \"x\",\n)",
+            "app --token -v",
+            "app --token-type bearer --tokens 5",
+            "rooms, beds\n3, 4\n",
+            "status is 70 61 73 73",
         ])
     }),
     ("card", || {
@@ -129,13 +155,31 @@ const NEAR: &[(&str, Near)] = &[
             format!("0.{}{}", 41_111_111, 11_111_111),
             ["41", "11", "11", "11", "11", "11", "11", "11"].join("\t"),
             "2026/03/01 09:12:33 2026-03-01 09:12".into(),
+            // As fours a card of another issuer is no habit of anybody's, and columns look like it.
+            ["5018", "1111", "1111", "118"].join("\t"),
+            ["4111", "1111", "1111", "112"].join("\u{b7}"),
         ]
     }),
     ("nir", || {
         texts(&["1 85 05 78 006 084 90", "3 85 05 78 006 084 91", "185132A00608435", "commit 2a0b2b0c2a1d"])
+            .into_iter()
+            .chain([
+                // Not in the groups in which it is written.
+                ["18", "50", "52A", "00", "60", "84", "35"].join("/"),
+                ["1", "85", "05", "2A", "006", "084", "36"].join("\t"),
+            ])
+            .collect()
     }),
     ("iban", || {
         texts(&["GB82 WEST 1234 5698 7654 33", "ZZ82 WEST 1234 5698 7654 32", "FR14 2004", "a DE12 road"])
+            .into_iter()
+            .chain([
+                // Letters and digits before it make another word of it.
+                ["X7", "GB82", "WEST", "12345698", "765432"].concat(),
+                ["IBAN", "GB82", "WEST", "12345698", "765433"].concat(),
+                ["IBAN", "GB82", "WEST", "12345698", "7654320"].concat(),
+            ])
+            .collect()
     }),
     ("email", || texts(&["@handle", "user@localhost", "serde@1.0.229", "a%40b", "foo@^1.2"])),
 ];
