@@ -109,9 +109,9 @@ impl Journal {
             writers.push(Writer::new(store, rules.sync));
         }
         for place in &*places {
-            place
-                .books
-                .opened(policy)
+            // What was in force, for whoever asks years later; the entry that follows names it by its hash.
+            crate::purge::keep_policy(&*storage, &place.base, policy)
+                .and_then(|()| place.books.opened(policy))
                 .map_err(|source| OpenError::Ledger { base: place.base.clone(), source })?;
         }
         let journal = Journal {

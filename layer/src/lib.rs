@@ -72,7 +72,8 @@
 //!
 //! The policy holds a floor, a default and a ceiling per channel, and refuses those that contradict each other. [`retain`] says
 //! what they make of each shard now, [`hold`] what stays all the same, and [`purge`] carries it out, with a certificate in the
-//! [`ledger`]: from outside, by `dihya plan` and `dihya purge`. The layer itself deletes nothing.
+//! [`ledger`]: from outside, by `dihya plan` and `dihya purge`, or by the layer itself, every hour, if the policy says
+//! `lifecycle.run = true`. It deletes nothing otherwise.
 //!
 //! # Troubleshooting
 //!

@@ -135,7 +135,7 @@ fn tell(core: &Arc<Core>, report: &Report) {
 fn record(core: &Arc<Core>, level: Level, event: &'static str, message: &str, shards: Option<usize>) {
     let mut record = Record::new(Channel::SCHEDULER, event).level(level).message(message);
     if let Some(shards) = shards {
-        record = record.field("shards_purged", shards);
+        record = record.number("shards_purged", i64::try_from(shards).unwrap_or(i64::MAX));
     }
     let plan = record.plan(&core.rules(), "dihya");
     core.direct(&plan, |values| record.fill(&plan, values), |_| ());
@@ -210,7 +210,7 @@ mod tests {
     fn a_layer_whose_policy_says_so_runs_it_and_tells_the_scheduler_channel() {
         let disk = disk();
         let clock = Clock::manual(day("2026-06-01").unwrap());
-        let policy = Policy::sector(Sector::Generic).root("/log");
+        let policy = Policy::sector(Sector::Generic).root("/log").service("clinic", "1");
         let options = crate::Options::new(policy).storage(Arc::new(disk.clone())).clock(clock);
         let (_layer, guard) = options.open().unwrap();
         run(guard.handle().core(), &mut None);

@@ -6,7 +6,7 @@
 //! |---|---|---|
 //! | 1 | the policy's text is in `ledger/policies/<sha256>.toml`, synced | nothing has gone |
 //! | 2 | the certificate is in the ledger, durable ([`Ledger::append`]) | the shard is still there: the next run finds the certificate and goes on with 3 |
-//! | 3 | the shard is unlinked, then its checkpoint | the names may come back with a power cut: the next run removes them again |
+//! | 3 | its tails in quarantine, the shard and its checkpoint are unlinked | the names may come back with a power cut: the next run removes them again |
 //! | 4 | the folder is synced | done |
 //!
 //! No step reads the shard, so that the cost does not depend on its bytes; only one that was never closed in order (of a
@@ -234,7 +234,11 @@ impl Log<'_> {
         match (closed.get(&decision.shard), &decision.copy) {
             (Some(shard), Copy::Archive(_)) => Ok(shard.clone()),
             (Some(shard), Copy::Root) if shard.bytes == decision.bytes => Ok(shard.clone()),
-            (_, Copy::Root) => describe(self.storage, &decision.shard, Path::new(&decision.path)),
+            (Some(shard), Copy::Root) => Err(io::Error::other(format!(
+                "it has {} bytes and was closed with {}. Look into it with `dihya verify`, and move it away once you have",
+                decision.bytes, shard.bytes
+            ))),
+            (None, Copy::Root) => describe(self.storage, &decision.shard, Path::new(&decision.path)),
             (None, Copy::Archive(_)) => Err(io::Error::other("the ledger has no receipt of it")),
         }
     }
@@ -332,8 +336,10 @@ impl Log<'_> {
     }
 }
 
-/// Unlinks a shard and what stands beside it, durably.
+/// Unlinks a shard and what stands beside it, durably: what a crash tore off it goes first, since the shard is what the
+/// next run looks for.
 fn remove(storage: &dyn Storage, shard: &Path) -> io::Result<()> {
+    torn(storage, shard)?;
     if let Some(stat) = storage.stat(shard)? {
         if stat.kind != Kind::File {
             return Err(io::Error::new(io::ErrorKind::InvalidInput, "it is no regular file"));
@@ -345,6 +351,23 @@ fn remove(storage: &dyn Storage, shard: &Path) -> io::Result<()> {
         _ => {}
     }
     storage.sync_dir(shard.parent().unwrap_or(shard))
+}
+
+/// Removes the tails of a shard from quarantine: `2026-11-20.jsonl.<offset>.torn`.
+fn torn(storage: &dyn Storage, shard: &Path) -> io::Result<()> {
+    let folder = shard.with_file_name("quarantine");
+    if storage.stat(&folder)?.is_none() {
+        return Ok(());
+    }
+    let prefix = format!("{}.", shard.file_name().unwrap_or_default().to_string_lossy());
+    let mut changed = false;
+    for name in storage.list(&folder)? {
+        if name.to_str().is_some_and(|name| name.starts_with(&prefix)) {
+            storage.remove(&folder.join(&name))?;
+            changed = true;
+        }
+    }
+    if changed { storage.sync_dir(&folder) } else { Ok(()) }
 }
 
 /// `2026-11-20.1.checkpoint` of `2026-11-20.1.jsonl`.

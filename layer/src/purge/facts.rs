@@ -95,8 +95,10 @@ pub(super) fn closed(entries: &[Entry]) -> BTreeMap<String, ShardRef> {
     let mut closed = BTreeMap::new();
     for entry in entries {
         match &entry.fact {
+            // What was given up has bytes behind its last durable state, which nobody knows the root of.
             Fact::ShardOpened { shard } => drop(closed.remove(shard)),
-            Fact::ShardClosed { shard } | Fact::ShardAbandoned { shard } | Fact::Archived { shard, .. } => {
+            Fact::ShardAbandoned { shard } => drop(closed.remove(&shard.shard)),
+            Fact::ShardClosed { shard } | Fact::Archived { shard, .. } => {
                 closed.insert(shard.shard.clone(), shard.clone());
             }
             _ => {}

@@ -189,6 +189,7 @@ fn a_held_record_survives_purge() {
 fn a_hold_by_content_keeps_the_shards_that_have_such_a_record() {
     let disk = disk();
     disk.put("/log/app/2024-01-15.jsonl", record("2024-01-15", "t42").as_bytes());
+    set(&disk, Fact::ShardClosed { shard: closed(&disk, "app/2024-01-15") });
     set(&disk, hold(Scope { tenants: vec!["t42".into()], ..Scope::default() }));
     run(&disk).unwrap();
     assert_eq!(shards(&disk), BTreeSet::from(["app/2024-01-15".to_owned(), YOUNG.to_owned()]));
@@ -375,4 +376,27 @@ fn a_thousand_shards_are_planned_without_reading_one() {
         disk.put(&path, &vec![0; len]);
     }
     assert_eq!(run(&disk).unwrap().purged.len(), 3);
+}
+
+#[test]
+fn a_shard_of_another_length_than_it_was_closed_with_is_told_and_left() {
+    let disk = disk();
+    let path = "/log/app/2024-01-15.jsonl";
+    disk.put(path, record("2024-01-15", "somebody else's").as_bytes());
+    let report = run(&disk).unwrap();
+    assert_eq!(report.purged.len(), 2);
+    assert!(report.failed.len() == 1 && report.failed[0].1.contains("dihya verify"), "{:?}", report.failed);
+    assert!(disk.files().contains_key(Path::new(path)));
+    assert!(!certificates(&disk).contains(&OLD[1].to_owned()));
+}
+
+#[test]
+fn what_a_crash_tore_off_a_shard_goes_with_it() {
+    let disk = disk();
+    let torn = |name: &str| PathBuf::from(format!("/log/app/quarantine/{name}"));
+    let names = ["2024-01-15.jsonl.17.torn", "2024-01-15.1.jsonl.5.torn", "2026-05-20.jsonl.9.torn"];
+    names.iter().for_each(|name| disk.put(torn(name), b"{\"half"));
+    run(&disk).unwrap();
+    let left: Vec<&str> = names.into_iter().filter(|name| disk.files().contains_key(&torn(name))).collect();
+    assert_eq!(left, ["2026-05-20.jsonl.9.torn"]);
 }
