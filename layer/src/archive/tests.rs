@@ -1,6 +1,8 @@
 //! Archives: made, read, interrupted, damaged.
 
+mod crash;
 mod read;
+mod support;
 
 use std::ffi::OsString;
 use std::io::Write as _;
