@@ -18,6 +18,8 @@ mod pack;
 #[cfg(feature = "archive")]
 mod problem;
 #[cfg(feature = "archive")]
+mod restore;
+#[cfg(feature = "archive")]
 mod run;
 #[cfg(feature = "archive")]
 mod steps;
@@ -37,5 +39,7 @@ pub use problem::ArchiveError;
 #[cfg(not(feature = "archive"))]
 pub use read::Identities;
 pub use read::{Frame, Reader};
+#[cfg(feature = "archive")]
+pub use restore::{Restorer, Selection};
 #[cfg(feature = "archive")]
 pub use run::{Archiver, Progress, Report};

@@ -72,7 +72,7 @@ impl History {
             }
             Fact::Purged { shard, store, .. } => {
                 if let Some(past) = self.past(&shard.shard) {
-                    past.gone |= store == "live";
+                    past.gone |= matches!(store.as_str(), "root" | "live");
                     past.receipts.retain(|known| known.store != *store);
                 }
             }

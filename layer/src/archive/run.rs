@@ -6,9 +6,8 @@ use std::sync::Arc;
 
 use crate::catalog::ShardId;
 use crate::clock::Clock;
-use crate::journal::key::Signer;
 use crate::journal::shard;
-use crate::ledger::{Fact, Reading};
+use crate::ledger::{Fact, Ledger};
 use crate::policy::Policy;
 use crate::storage::{Lock, Storage};
 
@@ -21,14 +20,13 @@ use super::store::{self, Store};
 
 /// Archives the closed shards of one base: the root, or an instance's folder below it.
 #[derive(Debug)]
-pub struct Archiver {
+pub struct Archiver<'a> {
     storage: Arc<dyn Storage>,
     base: PathBuf,
     stores: Vec<Box<dyn Store>>,
     recipients: Recipients,
     level: i32,
-    origin: String,
-    signer: Arc<Signer>,
+    ledger: &'a Ledger,
     clock: Clock,
     /// One archiver at a time: two would take each other's unfinished files for their own.
     _lock: Box<dyn Lock>,
@@ -54,7 +52,7 @@ pub struct Report {
     pub failed: Vec<(ShardId, ArchiveError)>,
 }
 
-impl Archiver {
+impl<'a> Archiver<'a> {
     /// Opens the stores that the policy names, and locks the archive of this base.
     ///
     /// # Errors
@@ -63,12 +61,11 @@ impl Archiver {
         policy: &Policy,
         storage: Arc<dyn Storage>,
         base: &Path,
-        signer: Arc<Signer>,
+        ledger: &'a Ledger,
         clock: Clock,
-    ) -> Result<Archiver, ArchiveError> {
+    ) -> Result<Archiver<'a>, ArchiveError> {
         let rules = &policy.archive;
-        let instance = policy.service.instance.as_deref();
-        let stores = stores(policy, &storage, base)?;
+        let stores = stores(policy, &storage, base, ledger)?;
         let recipients = Recipients::parse(&rules.recipients).map_err(|wrong| {
             let source = io::Error::new(io::ErrorKind::InvalidInput, wrong);
             ArchiveError::Io { what: "use `archive.recipients` of", path: "the policy".into(), source }
@@ -88,8 +85,7 @@ impl Archiver {
             stores,
             recipients,
             level: rules.level,
-            origin: format!("{}/{}", policy.service.name, instance.unwrap_or("-")),
-            signer,
+            ledger,
             clock,
             _lock: lock,
         })
@@ -97,7 +93,7 @@ impl Archiver {
 
     /// The same with stores of a test.
     #[cfg(test)]
-    pub(super) fn with_stores(mut self, stores: Vec<Box<dyn Store>>) -> Archiver {
+    pub(super) fn with_stores(mut self, stores: Vec<Box<dyn Store>>) -> Archiver<'a> {
         self.stores = stores;
         self
     }
@@ -109,22 +105,22 @@ impl Archiver {
 
     /// Archives these shards, each with the path of its live file, one after another, and ends what a run before left
     /// between removing a file and saying so. Facts go into the ledger through `record`, which answers once they are
-    /// durable. A shard that cannot be archived does not keep the next from it; a ledger that takes nothing does.
+    /// durable in this archiver's ledger. A shard that cannot be archived does not keep the next from it; a ledger that takes nothing does.
     ///
     /// # Errors
     /// If the ledger as read is not whole. What concerns one shard is in the report.
     pub fn run(
         &self,
-        ledger: &Reading,
         shards: &[(ShardId, PathBuf)],
         record: &dyn Fn(Fact) -> io::Result<()>,
         progress: &mut dyn FnMut(Progress<'_>),
     ) -> Result<Report, ArchiveError> {
+        let ledger = self.ledger.read().map_err(|source| ArchiveError::Ledger { source })?;
         // The very last lines may be those that somebody appends just now.
         if let Some((line, problem)) = ledger.problems.iter().find(|(line, _)| *line < ledger.tree.size()) {
             return Err(ArchiveError::Untrusted { problem: format!("line {line}: {problem}") });
         }
-        let history = History::of(ledger);
+        let history = History::of(&ledger);
         let mut report = Report::default();
         let loose = history.shards.iter().filter(|(id, past)| {
             !past.gone && !past.receipts.is_empty() && !shards.iter().any(|(known, _)| known == *id)
@@ -165,8 +161,8 @@ impl Archiver {
             stores: &self.stores,
             recipients: &self.recipients,
             level: self.level,
-            origin: &self.origin,
-            signer: &self.signer,
+            origin: origin(self.ledger),
+            signer: self.ledger.signer(),
             record,
         };
         steps.run(shard, source, past, &mut |bytes| progress(Progress { shard, bytes }))
@@ -182,13 +178,24 @@ pub(super) fn stores(
     policy: &Policy,
     storage: &Arc<dyn Storage>,
     base: &Path,
+    ledger: &Ledger,
 ) -> Result<Vec<Box<dyn Store>>, ArchiveError> {
     if policy.archive.stores.is_empty() {
         return Ok(vec![store::default(base, storage)]);
     }
     let open = |line: &String| {
-        store::open(line, policy.service.instance.as_deref(), storage)
+        store::open(line, instance(ledger), storage)
             .map_err(|error| ArchiveError::store("use the store", line.clone(), line.clone(), error))
     };
     policy.archive.stores.iter().map(open).collect()
+}
+
+/// `<service>/<instance or "-">`, what the origins of a base's logs begin with. Not from the policy: the program that
+/// archives may have another name than the service.
+pub(super) fn origin(ledger: &Ledger) -> &str {
+    ledger.origin().strip_suffix("/ledger").unwrap_or_else(|| ledger.origin())
+}
+
+fn instance(ledger: &Ledger) -> Option<&str> {
+    origin(ledger).rsplit_once('/').map(|(_, instance)| instance).filter(|instance| *instance != "-")
 }

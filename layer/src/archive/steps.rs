@@ -149,7 +149,7 @@ impl Steps<'_> {
     /// Decrypts and decompresses what was packed, and holds it against the ledger.
     fn check(&self, shard: &ShardId, past: &Past, file: &Path, own: &Ephemeral) -> Result<(), ArchiveError> {
         let mut reader = Reader::open(Arc::clone(self.storage), file, &own.identities())?;
-        let found = verify(&mut reader, past)?;
+        let found = verify(&mut reader, past, &mut |_| Ok(()))?;
         if found { Ok(()) } else { Err(ArchiveError::Differs { shard: shard.clone() }) }
     }
 
@@ -209,7 +209,7 @@ impl Steps<'_> {
         packed: &Packed,
         note: &[u8],
     ) -> Result<Receipt, ArchiveError> {
-        let path = history::path_of(shard, !packed.recipients.is_empty());
+        let path = format!("{}{}", store.prefix(), history::path_of(shard, !packed.recipients.is_empty()));
         let trouble = |what| {
             let (store, place) = (store.name().to_owned(), store.place(&path));
             move |error| ArchiveError::store(what, store, place, error)
@@ -252,7 +252,7 @@ impl Steps<'_> {
     }
 
     fn copy_checkpoint(&self, store: &dyn Store, shard: &ShardId, note: &[u8]) -> Result<(), ArchiveError> {
-        let path = history::checkpoint_of(shard);
+        let path = format!("{}{}", store.prefix(), history::checkpoint_of(shard));
         let trouble = |what| {
             let (store, place) = (store.name().to_owned(), store.place(&path));
             move |error| ArchiveError::store(what, store, place, error)
@@ -330,25 +330,29 @@ impl Steps<'_> {
     }
 }
 
-/// Whether the lines are those that the ledger has of the shard. An abandoned one may have more behind them.
-pub(super) fn verify(reader: &mut Reader, past: &Past) -> Result<bool, super::ReadError> {
+/// Whether the lines are those that the ledger has of the shard. An abandoned one may have more behind them. `out` gets
+/// all bytes as they are read, before it is known.
+pub(super) fn verify(
+    reader: &mut Reader,
+    past: &Past,
+    out: &mut dyn FnMut(&[u8]) -> io::Result<()>,
+) -> Result<bool, super::ReadError> {
+    let path = reader.path().to_owned();
+    let mut give =
+        |bytes: &[u8]| out(bytes).map_err(|source| super::ReadError::Io { path: path.clone(), source });
     let mut tree = Tree::new();
-    if !past.abandoned {
-        while let Some(block) = reader.block()? {
+    while let Some(block) = reader.block()? {
+        give(block)?;
+        if past.abandoned {
+            let left = usize::try_from(past.end.size - tree.size()).unwrap_or(usize::MAX);
+            block.split_inclusive(|byte| *byte == b'\n').take(left).for_each(|line| tree.push_lines(line));
+        } else {
             tree.push_lines(block);
         }
-        return Ok(tree.size() == past.end.size && tree.root() == past.end.root && reader.rest().is_empty());
     }
-    while tree.size() < past.end.size {
-        match reader.line()? {
-            Some(line) => tree.push_lines(line),
-            None => return Ok(false),
-        }
-    }
-    let root = tree.root();
-    // The rest is no evidence, and must be readable all the same.
-    while reader.block()?.is_some() {}
-    Ok(root == past.end.root)
+    give(reader.rest())?;
+    let whole = past.abandoned || reader.rest().is_empty();
+    Ok(whole && tree.size() == past.end.size && tree.root() == past.end.root)
 }
 
 /// Length and SHA-256 of all that is read.
@@ -366,7 +370,7 @@ pub(super) fn hash_of(mut from: impl Read) -> io::Result<(u64, String)> {
     }
 }
 
-fn hex(hash: Sha256) -> String {
+pub(super) fn hex(hash: Sha256) -> String {
     hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
 }
 

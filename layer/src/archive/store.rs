@@ -23,6 +23,9 @@ pub(super) trait Store: fmt::Debug {
     /// The line of the policy.
     fn name(&self) -> &str;
 
+    /// What every name of this log begins with, where several logs share the store: empty, or an instance and a slash.
+    fn prefix(&self) -> &str;
+
     /// Bytes of the file of this name; `None` if there is none.
     fn look(&self, path: &str) -> io::Result<Option<u64>>;
 
@@ -47,8 +50,7 @@ pub(super) fn open(
 ) -> io::Result<Box<dyn Store>> {
     match Address::parse(line) {
         Some(Address::Folder(folder)) => {
-            let folder = instance.map_or(folder.clone(), |instance| folder.join(instance));
-            Ok(Box::new(folder::Folder::new(line, folder, Arc::clone(storage))))
+            Ok(Box::new(folder::Folder::new(line, folder, instance, Arc::clone(storage))))
         }
         #[cfg(feature = "s3")]
         Some(address @ Address::Bucket { .. }) => remote::open(line, &address, instance),
@@ -60,9 +62,13 @@ pub(super) fn open(
     }
 }
 
-/// The default store of a base.
+fn prefix(instance: Option<&str>) -> String {
+    instance.map_or_else(String::new, |instance| format!("{instance}/"))
+}
+
+/// The default store of a base, which is the instance's own.
 pub(super) fn default(base: &Path, storage: &Arc<dyn Storage>) -> Box<dyn Store> {
     let folder = base.join("archive");
     let name = folder.display().to_string();
-    Box::new(folder::Folder::new(&name, folder, Arc::clone(storage)))
+    Box::new(folder::Folder::new(&name, folder, None, Arc::clone(storage)))
 }

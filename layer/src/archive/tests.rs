@@ -2,6 +2,9 @@
 
 mod crash;
 mod read;
+#[cfg(feature = "s3")]
+mod s3;
+mod stores;
 mod support;
 
 use std::ffi::OsString;

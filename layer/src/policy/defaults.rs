@@ -110,7 +110,7 @@ pub(super) fn why(pattern: &str, channel: &str) -> &'static str {
             "the folder `archive` beside the channels: a second disk or a bucket is not assumed"
         }
         "archive.level" => {
-            "a tenth less room than level 3; levels above cost several times the time for little more"
+            "a fifth less room than level 1 on a web service's records; levels above cost much more time for little"
         }
         "archive.recipients" => "nobody else's key is known",
         "console" => "standard output and error belong to the service",

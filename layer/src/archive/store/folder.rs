@@ -15,13 +15,19 @@ use super::Store;
 #[derive(Debug)]
 pub(in crate::archive) struct Folder {
     name: String,
+    prefix: String,
     folder: PathBuf,
     storage: Arc<dyn Storage>,
 }
 
 impl Folder {
-    pub(in crate::archive) fn new(name: &str, folder: PathBuf, storage: Arc<dyn Storage>) -> Folder {
-        Folder { name: name.to_owned(), folder, storage }
+    pub(in crate::archive) fn new(
+        name: &str,
+        folder: PathBuf,
+        instance: Option<&str>,
+        storage: Arc<dyn Storage>,
+    ) -> Folder {
+        Folder { name: name.to_owned(), prefix: super::prefix(instance), folder, storage }
     }
 
     fn file(&self, path: &str) -> PathBuf {
@@ -32,6 +38,10 @@ impl Folder {
 impl Store for Folder {
     fn name(&self) -> &str {
         &self.name
+    }
+
+    fn prefix(&self) -> &str {
+        &self.prefix
     }
 
     fn look(&self, path: &str) -> io::Result<Option<u64>> {

@@ -25,7 +25,8 @@ use super::Store;
 #[derive(Debug)]
 pub(in crate::archive) struct Remote {
     name: String,
-    prefix: Path,
+    folder: Path,
+    prefix: String,
     store: Arc<dyn ObjectStore>,
     runtime: Runtime,
 }
@@ -47,23 +48,24 @@ pub(super) fn open(line: &str, address: &Address, instance: Option<&str>) -> io:
         // The policy lets plain HTTP reach this machine alone.
         builder = builder.with_endpoint(endpoint).with_allow_http(endpoint.starts_with("http://"));
     }
-    let prefix = instance.map_or(prefix.clone(), |instance| format!("{prefix}/{instance}"));
     let store = Arc::new(builder.build().map_err(told)?);
-    Ok(Box::new(Remote::new(line, &prefix, store)?))
+    Ok(Box::new(Remote::new(line, prefix, instance, store)?))
 }
 
 impl Remote {
     pub(in crate::archive) fn new(
         name: &str,
-        prefix: &str,
+        folder: &str,
+        instance: Option<&str>,
         store: Arc<dyn ObjectStore>,
     ) -> io::Result<Remote> {
         let runtime = Builder::new_current_thread().enable_all().build()?;
-        Ok(Remote { name: name.to_owned(), prefix: Path::from(prefix), store, runtime })
+        let (folder, prefix) = (Path::from(folder), super::prefix(instance));
+        Ok(Remote { name: name.to_owned(), folder, prefix, store, runtime })
     }
 
     fn key(&self, path: &str) -> Path {
-        path.split('/').fold(self.prefix.clone(), |key, part| key.join(part))
+        path.split('/').fold(self.folder.clone(), |key, part| key.join(part))
     }
 
     fn wait<T>(&self, request: impl Future<Output = object_store::Result<T>>) -> io::Result<T> {
@@ -95,6 +97,10 @@ impl Remote {
 impl Store for Remote {
     fn name(&self) -> &str {
         &self.name
+    }
+
+    fn prefix(&self) -> &str {
+        &self.prefix
     }
 
     fn look(&self, path: &str) -> io::Result<Option<u64>> {

@@ -90,17 +90,16 @@ pub(super) fn archive(disk: &Memory, policy: &Policy) -> Result<Report, ArchiveE
 pub(super) fn archive_with(
     disk: &Memory,
     policy: &Policy,
-    change: impl FnOnce(Archiver) -> Archiver,
+    change: impl FnOnce(Archiver<'_>) -> Archiver<'_>,
 ) -> Result<Report, ArchiveError> {
     let broken = |source| ArchiveError::Ledger { source };
     let ledger = open_ledger(disk).map_err(broken)?;
     let storage = Arc::new(disk.clone());
-    let archiver = Archiver::open(policy, storage, Path::new(BASE), signer(), Clock::manual(NOON))?;
+    let archiver = Archiver::open(policy, storage, Path::new(BASE), &ledger, Clock::manual(NOON))?;
     let archiver = change(archiver);
-    let read = ledger.read().map_err(broken)?;
     let is_live = matches!(disk.stat(Path::new(LIVE)), Ok(Some(_)));
     let shards: Vec<(ShardId, PathBuf)> = if is_live { vec![(id(), LIVE.into())] } else { Vec::new() };
-    archiver.run(&read, &shards, &|fact| ledger.append(fact.into()).map(drop), &mut |_| {})
+    archiver.run(&shards, &|fact| ledger.append(fact.into()).map(drop), &mut |_| {})
 }
 
 /// The one error of a run that archived nothing.
