@@ -1,6 +1,7 @@
 //! `dihya`: the command line. A thin face over the library, which does the work and finds the words; here are only
 //! arguments, files and exit codes.
 
+mod archive;
 // It reads /proc and inotify.
 #[cfg(target_os = "linux")]
 mod check;
@@ -9,7 +10,9 @@ mod hold;
 mod log;
 mod plan;
 mod policy;
+mod progress;
 mod purge;
+mod restore;
 
 use std::io::{self, Write as _};
 use std::process::ExitCode;
@@ -43,6 +46,12 @@ enum Command {
     /// Show what retention would do and why, shard by shard, with dates
     #[command(after_long_help = plan::HELP)]
     Plan(plan::Command),
+    /// Archive closed shards: compressed, encrypted if the policy says so, copied, read back, and only then removed
+    #[command(after_long_help = archive::HELP)]
+    Archive(archive::Command),
+    /// Restore archived shards into a folder of their own, verified
+    #[command(after_long_help = restore::HELP)]
+    Restore(restore::Command),
     /// Purge what retention says is due, with a certificate of each shard
     #[command(after_long_help = purge::HELP)]
     Purge(purge::Command),
@@ -96,6 +105,8 @@ fn main() -> ExitCode {
         #[cfg(target_os = "linux")]
         Command::Check(command) => command.run(),
         Command::Plan(command) => command.run(),
+        Command::Archive(command) => command.run(),
+        Command::Restore(command) => command.run(),
         Command::Purge(command) => command.run(),
         Command::Hold(command) => command.run(),
         Command::Evidence(command) => command.run(),

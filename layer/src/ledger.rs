@@ -106,6 +106,17 @@ impl Ledger {
         read(&*self.storage, &self.folder, &self.origin, &self.signer.public())
     }
 
+    /// Which ledger it is: `<service>/<instance or "-">/ledger`.
+    pub fn origin(&self) -> &str {
+        &self.origin
+    }
+
+    /// What seals it, and the shards of the same base.
+    #[cfg(feature = "archive")]
+    pub(crate) fn signer(&self) -> &Signer {
+        &self.signer
+    }
+
     /// Lines and root, as this process knows them.
     pub fn head(&self) -> (u64, Hash) {
         let state = self.state();

@@ -4,6 +4,7 @@
 //! (`file`, `defaults`), and checked as a whole (`check`). `show` tells every value in force and where it comes from.
 
 mod allow;
+mod archive;
 mod check;
 mod defaults;
 pub(crate) mod detectors;
@@ -38,6 +39,7 @@ use crate::redact::allow::Allowance;
 use crate::redact::custom::Custom;
 use crate::redact::custom::code::Detector;
 
+pub(crate) use archive::ArchivePolicy;
 pub use error::{PolicyError, Problem};
 pub use period::{NotAPeriod, Period};
 pub(crate) use retention::Retention;
@@ -78,6 +80,8 @@ pub struct Policy {
     pub(crate) roles: Roles,
     /// Whether the layer carries retention out itself.
     pub(crate) lifecycle: bool,
+    /// How closed shards are archived.
+    pub(crate) archive: ArchivePolicy,
     pub(crate) console: Option<Console>,
     /// Whether `open` installs the panic hook.
     pub(crate) panic_hook: bool,
@@ -130,6 +134,7 @@ impl Policy {
             generation_extra: defaults::generation_extra(),
             roles: Roles::default(),
             lifecycle: false,
+            archive: ArchivePolicy::default(),
             console: None,
             panic_hook: true,
             file: None,
@@ -248,9 +253,15 @@ impl PartialEq for Policy {
             && self.generation_extra == other.generation_extra
             && self.roles == other.roles
             && self.lifecycle == other.lifecycle
+            && self.archive == other.archive
             && self.console == other.console
             && self.panic_hook == other.panic_hook
     }
+}
+
+/// What may stand as a folder in a policy.
+pub(crate) fn is_folder(text: &str) -> bool {
+    (rules::ROOT.fits)(text)
 }
 
 /// Who writes the records.

@@ -63,6 +63,20 @@ pub(crate) const SERVERS: &[Server] = &[
         used_for: "a real browser renders the page of evidence, in light and dark and on paper",
         linux_only: false,
     },
+    Server {
+        program: "zstd",
+        package: "zstd",
+        variable: "DIHYA_ZSTD",
+        used_for: "another decompressor reads the archive",
+        linux_only: false,
+    },
+    Server {
+        program: "moto_server",
+        package: "moto[server]",
+        variable: "DIHYA_MOTO",
+        used_for: "archives go to a server that speaks S3",
+        linux_only: false,
+    },
 ];
 
 /// What was found of [`SERVERS`], and why the rest was not.
@@ -81,14 +95,23 @@ impl Tools {
     /// Look for every server; install what is missing when `install` is set and this machine lets us.
     pub(crate) fn with_servers(install: bool) -> Self {
         let absent: Vec<&Server> = SERVERS.iter().filter(|server| locate(server).is_none()).collect();
+        // Packages of Python need no root: they get a folder of their own.
+        let (python, debian): (Vec<&Server>, Vec<&Server>) =
+            absent.into_iter().partition(|server| is_python(server));
         let refusal =
-            if absent.is_empty() { None } else { may_install(install).and_then(|()| apt_get(&absent)).err() };
+            if debian.is_empty() { None } else { may_install(install).and_then(|()| apt_get(&debian)).err() };
+        let python_refusal = if install {
+            python.iter().find_map(|server| pip(server).err())
+        } else {
+            Some("--no-install was given".to_owned())
+        };
         let mut tools = Self::default();
         for server in SERVERS {
             match locate(server) {
                 Some(path) => drop(tools.found.insert(server.variable, path)),
                 None => {
                     let set = std::env::var_os(server.variable).filter(|set| !set.is_empty());
+                    let refusal = if is_python(server) { &python_refusal } else { &refusal };
                     tools.missing.push((server, why(server, set, refusal.as_deref())));
                 }
             }
@@ -131,8 +154,42 @@ pub(crate) fn has_cargo_command(name: &str) -> bool {
 fn locate(server: &Server) -> Option<PathBuf> {
     match std::env::var_os(server.variable) {
         Some(set) if !set.is_empty() => Some(PathBuf::from(set)).filter(|path| path.is_file()),
+        _ if is_python(server) => {
+            Some(python_folder(server).join("bin").join(server.program)).filter(|path| path.is_file())
+        }
         _ => find(server.program, std::env::var_os("PATH")),
     }
+}
+
+/// Packages that pip knows by extras; Debian's names have no brackets.
+fn is_python(server: &Server) -> bool {
+    server.package.contains('[')
+}
+
+/// Below the build's folder: another program of this name on the path may lack the packages beside it.
+fn python_folder(server: &Server) -> PathBuf {
+    let target = std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| PathBuf::from("target"), PathBuf::from);
+    let folder = target.join("tools").join(server.program);
+    std::path::absolute(&folder).unwrap_or(folder)
+}
+
+/// Its own client is installed beside it, for tests that look with other eyes.
+fn pip(server: &Server) -> Result<(), String> {
+    println!("==> installing {}", server.package);
+    let folder = python_folder(server);
+    let quiet = |command: &mut Command| {
+        command.stdin(Stdio::null()).stdout(Stdio::null()).status().is_ok_and(|status| status.success())
+    };
+    let made = quiet(Command::new("python3").args(["-m", "venv"]).arg(&folder))
+        && quiet(Command::new(folder.join("bin/python3")).args([
+            "-m",
+            "pip",
+            "install",
+            "--quiet",
+            server.package,
+            "boto3",
+        ]));
+    if made { Ok(()) } else { Err("pip could not install it".to_owned()) }
 }
 
 fn find(program: &str, path: Option<OsString>) -> Option<PathBuf> {
@@ -181,7 +238,8 @@ fn why(server: &Server, set: Option<OsString>, refusal: Option<&str>) -> String 
         return format!("{} exists on Linux only", server.program);
     }
     let refusal = refusal.map(|refusal| format!(", and {refusal}")).unwrap_or_default();
-    format!("{} is not on the path{refusal} (Debian package `{}`)", server.program, server.package)
+    let of = if is_python(server) { "Python" } else { "Debian" };
+    format!("{} is not on the path{refusal} ({of} package `{}`)", server.program, server.package)
 }
 
 #[cfg(test)]

@@ -1,4 +1,4 @@
-//! Why a shard cannot be read.
+//! Why a shard cannot be read, archived or restored, and what to do.
 
 use std::fmt;
 use std::io;

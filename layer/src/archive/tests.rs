@@ -1,6 +1,11 @@
 //! Archives: made, read, interrupted, damaged.
 
+mod crash;
 mod read;
+#[cfg(feature = "s3")]
+mod s3;
+mod stores;
+mod support;
 
 use std::ffi::OsString;
 use std::io::Write as _;

@@ -20,6 +20,7 @@ impl Policy {
         self.redact_problems(&mut problems);
         self.detector_problems(&mut problems);
         self.allow_problems(&mut problems);
+        self.archive_problems(&mut problems);
         problems
     }
 

@@ -106,6 +106,13 @@ pub(super) fn why(pattern: &str, channel: &str) -> &'static str {
         "lifecycle.run" => "that something is deleted is for somebody to decide",
         "roles" => "whoever can reach the files may do what the files allow",
         "generation.extra" => "measures of the work; none can hold a specification",
+        "archive.stores" => {
+            "the folder `archive` beside the channels: a second disk or a bucket is not assumed"
+        }
+        "archive.level" => {
+            "a fifth less room than level 1 on a web service's records; levels above cost much more time for little"
+        }
+        "archive.recipients" => "nobody else's key is known",
         "console" => "standard output and error belong to the service",
         "console.format" => "a console is read by people",
         "console.stream" => "standard output may be the service's own result",

@@ -333,6 +333,22 @@ pub(super) const KEYS: &[Key] = &[
         Kind::Texts(&rules::FIELD),
         "Names of the further facts a generation's record may carry, beside its fixed fields.",
     ),
+    key("archive", Kind::Table, "How closed shards are archived."),
+    key(
+        "archive.stores",
+        Kind::Texts(&rules::STORE),
+        "One or two places that each get a copy: a folder, or s3://bucket/prefix?region=..&endpoint=.., with keys from the environment.",
+    ),
+    key(
+        "archive.level",
+        Kind::Number { min: 1, max: 19 },
+        "The level of zstd: the higher, the smaller and the slower.",
+    ),
+    key(
+        "archive.recipients",
+        Kind::Texts(&rules::RECIPIENT),
+        "Public keys of age (age1..) to whom archives are encrypted; whoever reads them needs one of the identities.",
+    ),
     key("console", Kind::Table, "If present, redacted records are mirrored to a standard stream."),
     key(
         "console.format",

@@ -2,6 +2,8 @@
 
 use std::path::{Component, Path};
 
+use crate::archive::Address;
+
 /// The shape of a text.
 pub(super) struct Shape {
     /// Completes "expected ..".
@@ -133,6 +135,29 @@ pub(super) const REGEX: Shape = Shape {
     pattern: "^.+$",
     max: 1000,
     fits: |text| !text.is_empty() && text.chars().count() <= 1000 && !text.contains(|c: char| c.is_control()),
+};
+
+/// A store of archives.
+pub(super) const STORE: Shape = Shape {
+    expected: "a folder without `..`, or an address such as \"s3://bucket/prefix?region=eu-west-3\"; an endpoint is \
+               https, or http on this machine",
+    pattern: "^.+$",
+    max: 4096,
+    fits: |text| text.len() <= 4096 && Address::parse(text).is_some(),
+};
+
+pub(super) const STORES_MOST: usize = 2;
+
+/// A public key of age. The whole text is checked where archives are made.
+pub(super) const RECIPIENT: Shape = Shape {
+    expected: "the public key of an age identity: `age1` and 58 lower-case letters and digits",
+    pattern: "^age1[a-z0-9]{58}$",
+    max: 62,
+    fits: |text| {
+        text.len() == 62
+            && text.starts_with("age1")
+            && text.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit())
+    },
 };
 
 /// Detectors of one policy: each may stand in a record's summary, for which there is room.

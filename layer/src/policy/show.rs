@@ -88,6 +88,9 @@ impl Policy {
         list.roles();
         list.add("lifecycle.run", self.lifecycle);
         list.add("generation.extra", json!(self.generation_extra));
+        list.add("archive.stores", json!(self.archive.stores));
+        list.add("archive.level", self.archive.level);
+        list.add("archive.recipients", json!(self.archive.recipients));
         match self.console {
             None => list.add("console", Value::Null),
             Some(console) => {

@@ -1,0 +1,167 @@
+//! `dihya archive`: closed shards into the archive.
+
+use std::fmt::Write as _;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use dihya::archive::Archiver;
+use dihya::catalog::ShardId;
+use dihya::operation::{Kind, Operation, Outcome};
+use dihya::retain::{Action, Copy, Decision, Rule, Trust};
+use dihya::storage::Local;
+use dihya::{Clock, Policy};
+use serde_json::json;
+
+use crate::Answer;
+use crate::log::{self, Because, Log, Where};
+use crate::plan::{self, size};
+use crate::progress::Bar;
+
+/// What is archived, and who says so.
+#[derive(clap::Args)]
+pub(crate) struct Command {
+    #[command(flatten)]
+    place: Where,
+    #[command(flatten)]
+    because: Because,
+    /// Only this shard, whether it is due or not; may be given several times
+    #[arg(long, value_name = "CHANNEL/DAY")]
+    shard: Vec<ShardId>,
+    /// Show what would be archived, and change nothing
+    #[arg(long)]
+    dry_run: bool,
+    /// As JSON, for programs
+    #[arg(long)]
+    json: bool,
+}
+
+pub(crate) const HELP: &str = "\
+Each shard is compressed (and encrypted, if the policy names recipients), read again and held against the Merkle root in
+the ledger, copied to every store of the policy, read back from there, and entered in the ledger; only then the live file
+is removed. A run that was interrupted is simply repeated. No file in a store is ever replaced.
+
+Due is what `dihya plan` says is to be archived, or cannot be purged before it is.
+
+Examples:
+  dihya archive --dry-run                          what is due
+  dihya archive                                    archives it; fit for a timer
+  dihya archive --shard audit/2026-11-20           one shard, now
+
+Exit codes: 0 all of it is archived, 1 something is not (told on standard error), 2 not understood.";
+
+impl Command {
+    pub(crate) fn run(self) -> Answer {
+        self.answer().unwrap_or_else(|answer| answer)
+    }
+
+    fn answer(self) -> Result<Answer, Answer> {
+        let wrong = |error: &dyn std::fmt::Display| Answer::wrong(format!("error: {error}\n"));
+        let policy = self.place.policy()?;
+        let clock = Clock::system();
+        let caller = log::caller();
+        let (logs, without) = log::open(&policy, &clock)?;
+        let mut answer = Answer::fine("");
+        for base in without {
+            answer.warn(&format!("{} has no ledger, and nothing is archived there", base.display()));
+        }
+        let mut out = Vec::new();
+        for log in &logs {
+            let due = self.due(log, &policy, &clock)?;
+            if self.dry_run {
+                caller.may(Kind::Plan, &policy).map_err(|error| wrong(&error))?;
+                out.extend(due.iter().map(|due| json!({ "shard": due.0.to_string(), "bytes": due.2 })));
+                answer.out.extend(listed(&due).into_bytes());
+                continue;
+            }
+            let (operator, reason) = (self.because.operator.as_deref(), self.because.reason.as_deref());
+            let mut operation =
+                Operation::begin(Kind::Archive, &policy, &log.ledger, &clock, &caller, operator, reason)
+                    .map_err(|error| wrong(&error))?;
+            let archiver = Archiver::open(&policy, Arc::new(Local), &log.base, &log.ledger, clock.clone())
+                .map_err(|error| wrong(&error))?;
+            let mut bar = Bar::new(due.iter().map(|due| due.2).sum());
+            let shards: Vec<(ShardId, PathBuf)> =
+                due.into_iter().map(|(shard, path, _)| (shard, path)).collect();
+            let report = archiver
+                .run(&shards, &|fact| operation.record(fact).map(drop), &mut |progress| {
+                    bar.at(&progress.shard.to_string(), progress.bytes);
+                })
+                .map_err(|error| wrong(&error))?;
+            bar.end();
+            for (shard, receipts) in &report.archived {
+                let _ = writeln!(WriteTo(&mut answer.out), "{shard} is archived");
+                operation.add("shards", 1);
+                for receipt in receipts {
+                    operation.add("bytes", receipt.bytes);
+                    let (store, path) = (&receipt.store, &receipt.path);
+                    let _ =
+                        writeln!(WriteTo(&mut answer.out), "  {path} in {store}, {}", size(receipt.bytes));
+                    out.push(json!({
+                        "shard": shard.to_string(), "store": store, "path": path, "bytes": receipt.bytes,
+                        "sha256": receipt.sha256,
+                    }));
+                }
+            }
+            if report.archived.is_empty() && report.failed.is_empty() {
+                answer.out.extend_from_slice(b"nothing is due\n");
+            }
+            for (shard, error) in &report.failed {
+                answer.warn(&format!("{shard} is not archived: {error}"));
+            }
+            let outcome = match (report.failed.len(), report.archived.len()) {
+                (0, _) => Outcome::Success,
+                (_, 0) => Outcome::Failure,
+                _ => Outcome::Partial,
+            };
+            operation.end(outcome).map_err(|error| wrong(&error))?;
+        }
+        if self.json {
+            answer.out = format!("{:#}\n", json!(out)).into_bytes();
+        }
+        Ok(answer)
+    }
+
+    /// The shards to archive, with their files and sizes.
+    fn due(&self, log: &Log, policy: &Policy, clock: &Clock) -> Result<Vec<(ShardId, PathBuf, u64)>, Answer> {
+        let file = |shard: &ShardId| log.base.join(shard.channel()).join(shard.file_name());
+        if !self.shard.is_empty() {
+            let named = self.shard.iter().map(|shard| {
+                let path = file(shard);
+                let bytes = path.metadata().map_or(0, |meta| meta.len());
+                (shard.clone(), path, bytes)
+            });
+            return Ok(named.collect());
+        }
+        let plan = plan::of(log, policy, clock, Trust::Checked)?;
+        let is_due = |decision: &&Decision| {
+            let unsaved = decision.action == Action::Refuse && decision.rule == Rule::Backup;
+            decision.copy == Copy::Root && (decision.action == Action::Archive || unsaved)
+        };
+        let due = plan.decisions.iter().filter(is_due).filter_map(|decision| {
+            let shard: ShardId = decision.shard.parse().ok()?;
+            Some((shard.clone(), file(&shard), decision.bytes))
+        });
+        Ok(due.collect())
+    }
+}
+
+fn listed(due: &[(ShardId, PathBuf, u64)]) -> String {
+    if due.is_empty() {
+        return "nothing is due\n".to_owned();
+    }
+    let mut out = String::new();
+    for (shard, _, bytes) in due {
+        let _ = writeln!(out, "{shard}  {}  would be archived", size(*bytes));
+    }
+    out
+}
+
+/// Text into what an answer holds.
+struct WriteTo<'a>(&'a mut Vec<u8>);
+
+impl std::fmt::Write for WriteTo<'_> {
+    fn write_str(&mut self, text: &str) -> std::fmt::Result {
+        self.0.extend_from_slice(text.as_bytes());
+        Ok(())
+    }
+}
