@@ -5,15 +5,18 @@ use std::ops::Range;
 use super::MARKER_START;
 use super::extent::quoted;
 use crate::redact::keys::KeyRules;
+use crate::redact::work::Steps as _;
 
 /// `at` is the start of a flag whose name gives its argument away.
 pub(super) fn flag(rules: &KeyRules, value: &[u8], at: usize) -> Option<Range<usize>> {
     let rest = &value[at..];
-    let end =
-        rest.iter().take(NAME_MAX).position(|byte| !byte.is_ascii_alphanumeric() && !b"-_".contains(byte))?;
+    let end = rest
+        .steps()
+        .take(NAME_MAX)
+        .position(|byte| !byte.is_ascii_alphanumeric() && !b"-_".contains(byte))?;
     let name = std::str::from_utf8(&rest[..end]).ok()?;
     rules.class_in_text(name.trim_start_matches('-'))?;
-    let space = rest[end..].iter().take(GAP_MAX).take_while(|byte| matches!(byte, b' ' | b'\t')).count();
+    let space = rest[end..].steps().take(GAP_MAX).take_while(|byte| matches!(byte, b' ' | b'\t')).count();
     let start = at + end + space;
     // Without an argument of its own the next flag follows.
     if space == 0 || matches!(value.get(start), None | Some(b'-')) {
@@ -24,10 +27,10 @@ pub(super) fn flag(rules: &KeyRules, value: &[u8], at: usize) -> Option<Range<us
         _ => {
             let ends = |byte: &u8| byte.is_ascii_whitespace() || matches!(byte, b'"' | b'\'' | b'`' | b'|');
             let rest = &value[start..];
-            let len = rest.iter().position(ends).unwrap_or(rest.len());
+            let len = rest.steps().position(ends).unwrap_or(rest.len());
             // Another flag may be glued to the value, with an argument of its own: the line goes.
             let len = match rest[..len].windows(2).any(|two| two == b"--") {
-                true => rest.iter().position(|byte| *byte == b'\n').unwrap_or(rest.len()),
+                true => rest.steps().position(|byte| *byte == b'\n').unwrap_or(rest.len()),
                 false => len,
             };
             hidden(value, start..start + len)
