@@ -99,6 +99,25 @@ impl Recipe {
         child
     }
 
+    /// Every piece there is, alone and over and over.
+    pub fn singles(pieces: &Pieces) -> impl Iterator<Item = Recipe> {
+        let single = |piece| Recipe {
+            parts: vec![(piece, 1)],
+            shuffled: false,
+            mutations: 0,
+            wraps: Vec::new(),
+            seed: 0,
+        };
+        (0..pieces.0.len()).map(single)
+    }
+
+    /// Whether both are made of the same pieces and wrapped the same way.
+    pub fn is_like(&self, other: &Recipe) -> bool {
+        let within =
+            |a: &Recipe, b: &Recipe| a.parts.iter().all(|(piece, _)| b.parts.iter().any(|(p, _)| p == piece));
+        self.wraps == other.wraps && within(self, other) && within(other, self)
+    }
+
     /// The value, of [`LENGTH`] bytes or a few less.
     pub fn text(&self, pieces: &Pieces) -> String {
         let mut random = Random(self.seed);
@@ -252,6 +271,7 @@ const MOST_PARTS: usize = 9;
 #[cfg(test)]
 mod tests {
     use super::*;
+    use dihya::inspect::Examiner;
 
     #[test]
     fn a_recipe_read_back_makes_the_same_value() {
@@ -265,5 +285,21 @@ mod tests {
             assert!(text == again.text(&pieces) && (LENGTH - 3..=LENGTH).contains(&text.len()), "{recipe}");
         }
         assert!("1x1/0".parse::<Recipe>().is_err());
+    }
+
+    #[test]
+    fn whatever_a_value_is_made_of_the_work_on_it_is_bounded() {
+        let pieces = Pieces::default();
+        let mut random = Random(11);
+        let mut examiner = Examiner::default();
+        let (mut given_up, mut most) = (0, 0);
+        let made = (0..300).map(|_| Recipe::random(&pieces, &mut random)).collect::<Vec<_>>();
+        for recipe in Recipe::singles(&pieces).chain(made) {
+            given_up += usize::from(examiner.examine(&recipe.text(&pieces)).is_none());
+            most = most.max(examiner.work());
+            // The budget, and a quarter for the last look, which is not broken off.
+            assert!(examiner.work() <= 39 * LENGTH, "{} of work: {recipe}", examiner.work());
+        }
+        assert!(given_up > 0 && most > 30 * LENGTH, "none of them was slow: {most}");
     }
 }

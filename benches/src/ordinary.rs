@@ -25,6 +25,9 @@ pub fn kinds() -> Vec<Kind> {
         of("CSV", filled(csv)),
         of("prose", filled(prose)),
         of("query", filled(query)),
+        of("French", filled(|i| format!("L’été {i}, « déjà vu » : 3\u{202f}000 œufs à 5\u{a0}€ l’unité. "))),
+        of("Russian", filled(|i| format!("Москва и Санкт-Петербург, версия v{i} готова: да. "))),
+        of("Chinese", filled(|_| "東京都：渋谷区、番号１２３。".to_owned())),
         of("base64 of noise", base64(&noise(LENGTH))),
         of("base64 of text", base64(filled(log_line).as_bytes())),
         of("base64 of JSON", base64(filled(json).as_bytes())),
@@ -39,6 +42,44 @@ pub fn kinds() -> Vec<Kind> {
         kind
     })
     .collect()
+}
+
+/// The same with something to hide in every line.
+pub fn telling_kinds() -> Vec<Kind> {
+    let word = ["pass", "word"].concat();
+    let secret = |i: u32| format!("hunter{}", mixed(i));
+    let of = |name, line: &dyn Fn(u32) -> String| {
+        let mut text = filled(line);
+        text.truncate(text.floor_char_boundary(LENGTH));
+        Kind { name, text }
+    };
+    vec![
+        of("telling logfmt", &|i| format!("level=info user=u_{i} {word}={} path=/v1/x\n", secret(i))),
+        of("telling JSON", &|i| {
+            format!("{{\"id\":{i},\"login\":\"u_{i}\",\"{word}\":\"{}\",\"role\":\"nurse\"}},", secret(i))
+        }),
+        of("telling environment", &|i| format!("APP_{i}_{}={}\n", word.to_uppercase(), secret(i))),
+        of("telling Debug", &|i| format!("User {{ id: {i}, {word}: \"{}\", role: Nurse }}, ", secret(i))),
+        of("telling CSV", &|i| {
+            if i == 0 {
+                format!("id,login,{word},role\n")
+            } else {
+                format!("{i},u_{i},{},nurse\n", secret(i))
+            }
+        }),
+        of("telling URLs", &|i| format!("postgres://app:{}@db-{i}.internal/stays ", secret(i))),
+        of("telling addresses", &|i| format!("user{i}@example.org, ")),
+        of("telling headers", &|i| {
+            format!(
+                "GET /v1/{i} HTTP/1.1\r\nAuthorization: Bearer {}{}\r\nAccept: */*\r\n",
+                secret(i),
+                secret(i + 1)
+            )
+        }),
+        of("telling cards", &|i| {
+            format!("{{\"id\":{i},\"number\":\"4111 1111 1111 1111\",\"sum\":{}}},", i % 90)
+        }),
+    ]
 }
 
 /// What `tracing`'s own formatter writes: the text by which costs are measured.
@@ -254,4 +295,63 @@ pub fn base64(bytes: &[u8]) -> String {
         (0..=three.len()).map(move |i| char::from(DIGITS[(bits >> (18 - 6 * i) & 63) as usize]))
     });
     digits.collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use dihya::inspect::{Examiner, detect};
+
+    /// Something that only its form gives away, put together here.
+    fn token() -> String {
+        let digits: String = (0..36u32).map(|i| char::from(b'a' + (mixed(i) % 26) as u8)).collect();
+        format!("{}_{digits}", "npm")
+    }
+
+    #[test]
+    fn long_values_of_ordinary_kinds_are_examined_to_the_end() {
+        let mut examiner = Examiner::default();
+        for kind in kinds() {
+            assert!(kind.text.len() > LENGTH - 100, "{}: {} bytes", kind.name, kind.text.len());
+            assert!(examiner.examine(&kind.text).is_some(), "{}: too much work", kind.name);
+            // What stands at its end is found there, and for itself.
+            let token = token();
+            let mut text = kind.text;
+            text.truncate(text.floor_char_boundary(60_000));
+            let start = text.len() + 1;
+            let text = format!("{text} {token}");
+            let found = detect(&text);
+            let is_it = |found: &&dihya::inspect::Detection| found.range == (start..start + token.len());
+            assert_eq!(
+                found.iter().filter(is_it).map(|found| found.label).collect::<Vec<_>>(),
+                ["npm_token"],
+                "{}",
+                kind.name
+            );
+        }
+    }
+
+    #[test]
+    fn what_is_encoded_in_a_long_value_is_found_in_it() {
+        for (name, text) in [("JSON", json(1).repeat(200)), ("a log", log_line(1).repeat(250))] {
+            let clear = format!("{text} {}", token());
+            for (form, encoded) in
+                [("base64", base64(clear.as_bytes())), ("quotes", clear.escape_debug().to_string())]
+            {
+                let found = detect(&encoded);
+                assert!(found.iter().any(|found| found.label == "npm_token"), "{name} in {form}");
+            }
+        }
+    }
+
+    #[test]
+    fn long_values_with_something_to_hide_in_each_line_are_examined_to_the_end() {
+        let mut examiner = Examiner::default();
+        for kind in telling_kinds() {
+            let found = examiner.examine(&kind.text);
+            // A table's columns are hidden in one piece.
+            let enough = if kind.name == "telling CSV" { 1 } else { 500 };
+            assert!(found.is_some_and(|found| found >= enough), "{}: {found:?}", kind.name);
+        }
+    }
 }

@@ -96,7 +96,7 @@ impl Budget {
 }
 
 /// What a value may cost for each of its bytes, and what a short one may cost beyond that.
-const PER_BYTE: usize = 40;
+const PER_BYTE: usize = 30;
 const SMALL_WORK: usize = 64 * 1024;
 
 impl Scanner {
@@ -178,4 +178,4 @@ impl Scanner {
 }
 
 /// What decoding a byte costs beside the scan.
-const DECODE: usize = 4;
+const DECODE: usize = 2;

@@ -178,7 +178,7 @@ const LAST_HEX: u64 = 1 << (BASE64_SEEN + HEX_SEEN - 1);
 const LASTS: u64 = LAST_BASE64 | LAST_HEX;
 
 /// What a byte of a word costs, in bytes read.
-const STEP: usize = 2;
+const STEP: usize = 1;
 
 /// A line that is shorter was not broken for its length.
 const SHORTEST_LINE: usize = 32;

@@ -138,7 +138,10 @@ pub(super) fn bare_len(rest: &[u8]) -> usize {
     let mut in_piece = true;
     let mut end = rest.len();
     for (i, &byte) in rest.steps().enumerate() {
-        let next_ends = rest.get(i + 1).is_none_or(|b| is_end(*b));
+        if byte.is_ascii_alphanumeric() {
+            in_piece = true;
+            continue;
+        }
         match byte {
             b'\\' if matches!(rest.get(i + 1), Some(b'n' | b'r' | b't' | b'"' | b'\'')) => {
                 end = i;
@@ -155,7 +158,7 @@ pub(super) fn bare_len(rest: &[u8]) -> usize {
                 in_piece = false;
             }
             // Padding of base64.
-            b'=' if in_piece && (next_ends || rest[i + 1] == b'=') => {}
+            b'=' if in_piece && rest.get(i + 1).is_none_or(|b| is_end(*b) || *b == b'=') => {}
             b'=' | b':' => match separator {
                 Some(at) => return at,
                 None => in_piece = true,
@@ -242,14 +245,21 @@ pub(super) fn is_end(byte: u8) -> bool {
 }
 
 pub(super) fn find(haystack: &[u8], needle: &[u8]) -> Option<usize> {
-    let found = haystack.windows(needle.len()).position(|w| w == needle);
-    // Comparing takes longer where a long needle begins over and over.
-    work::count(found.unwrap_or(haystack.len()) * (1 + needle.len() / LONG_NEEDLE));
-    found
+    let first = *needle.first()?;
+    let mut at = 0;
+    loop {
+        at += haystack.get(at..)?.steps().position(|byte| *byte == first)?;
+        // Comparing takes longer where a long needle begins over and over.
+        work::count(1 + needle.len() / ONE_STEP);
+        if haystack[at..].starts_with(needle) {
+            return Some(at);
+        }
+        at += 1;
+    }
 }
 
 /// Bytes compared in one step.
-const LONG_NEEDLE: usize = 32;
+const ONE_STEP: usize = 16;
 
 const NOTHING: &[&str] =
     &["None", "none", "null", "nil", "true", "false", "undefined", "()", "[]", "{}", "{}:", "Sensitive"];

@@ -297,7 +297,7 @@ fn brand_lengths(digits: &[u8]) -> &'static [usize] {
 const NAMED: &[(&[u8], usize)] = &[(b"siren", 9), (b"siret", 14), (b"rpps", 11)];
 
 /// What it costs to look whether a number begins at a group of digits.
-const NUMBER: usize = 32;
+const NUMBER: usize = 48;
 
 const SHORTEST: usize = 13;
 const LONGEST: usize = 19;

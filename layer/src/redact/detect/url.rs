@@ -43,6 +43,9 @@ pub(super) fn userinfo(_: &KeyRules, value: &[u8], at: usize) -> Option<Range<us
 /// of a chain of them each would be read as often as there are others before it.
 fn reach(value: &[u8], start: usize) -> Option<&[u8]> {
     let rest = value.get(start..value.len().min(start + MOST_USERINFO))?;
+    // What is read of it, and no more: a word, and what a password with a blank in it may have behind.
+    let word = rest.steps().take_while(|b| !ends(b)).count();
+    let rest = &rest[..rest.len().min(word + MOST_SPACED + 2)];
     let second = find(rest, b"://").map_or(rest.len(), |at| at + 3);
     let third = find(&rest[second..], b"://").map_or(rest.len(), |at| second + at);
     Some(&rest[..third])

@@ -220,14 +220,14 @@ const WINDOW: usize = 768;
 const NESTED_MOST: usize = 64;
 
 /// What a look costs beside the bytes that are read in it.
-const VERIFY: usize = 24;
-const ASSIGNMENT: usize = 32;
+const VERIFY: usize = 32;
+const ASSIGNMENT: usize = 72;
 
 /// What a find costs, which is put in order with the others.
 const HIT: usize = 64;
 
 /// What a byte of a run of digits costs before anybody looks for a number in it.
-const RUN_OF_DIGITS: usize = 4;
+const RUN_OF_DIGITS: usize = 6;
 
 /// What a candidate costs before anybody looks at it.
 const CANDIDATE: usize = 6;
