@@ -1,8 +1,8 @@
 //! The worst that a value can do: what redaction costs for 64 KiB values made to be slow, as a ratio to what it costs
 //! for an ordinary log text of the same length in which nothing is to be hidden (`ordinary::log`).
 //!
-//! `cargo run -p dihya-benches --release --bin worst -- [--values N] [--seed S] [--threads T] [--recipe R]`. Half of the
-//! values are made anew, the others from the slowest so far, a little changed. `--recipe` measures one alone, as a run
+//! `cargo run -p dihya-benches --release --bin worst -- [--values N] [--seconds S] [--seed S] [--threads T]
+//! [--recipe R]`. Half of the values are made anew, the others from the slowest so far, a little changed. `--recipe` measures one alone, as a run
 //! printed it. A value that looks slow is measured again, and the least of the repeats counts, as does the least of the
 //! clean text's: a busy machine can only add. Values over the budget, which would be replaced as a whole, count too.
 //!
@@ -13,15 +13,16 @@
 use std::process::ExitCode;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::sync::{Mutex, PoisonError};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use dihya::inspect::Examiner;
 use dihya_benches::adversary::{Pieces, Random, Recipe};
+use dihya_benches::clock::thread_cpu;
 use dihya_benches::ordinary::{self, LENGTH};
 
 fn main() -> ExitCode {
     let Some(asked) = Asked::from(std::env::args().skip(1)) else {
-        eprintln!("usage: worst [--values N] [--seed S] [--threads T] [--recipe R] [--kinds]");
+        eprintln!("usage: worst [--values N] [--seconds S] [--seed S] [--threads T] [--recipe R] [--kinds]");
         return ExitCode::from(2);
     };
     let clean = Clean::measured(if asked.recipe.is_some() { 10 } else { 200 });
@@ -52,6 +53,7 @@ fn main() -> ExitCode {
 
 struct Asked {
     values: u64,
+    seconds: Option<u64>,
     seed: u64,
     threads: u64,
     recipe: Option<Recipe>,
@@ -60,11 +62,13 @@ struct Asked {
 
 impl Asked {
     fn from(mut arguments: impl Iterator<Item = String>) -> Option<Asked> {
-        let mut asked = Asked { values: 100_000, seed: 1, threads: 1, recipe: None, kinds: false };
+        let mut asked =
+            Asked { values: 100_000, seconds: None, seed: 1, threads: 1, recipe: None, kinds: false };
         while let Some(name) = arguments.next() {
             match name.as_str() {
                 "--kinds" => asked.kinds = true,
                 "--values" => asked.values = arguments.next()?.parse().ok()?,
+                "--seconds" => asked.seconds = Some(arguments.next()?.parse().ok()?),
                 "--seed" => asked.seed = arguments.next()?.parse().ok()?,
                 "--threads" => {
                     asked.threads = arguments.next()?.parse().ok().filter(|threads| *threads > 0)?
@@ -101,10 +105,11 @@ impl Clean {
     }
 }
 
+/// In nanoseconds of this thread, whatever else the machine does; and what was found.
 fn timed(examiner: &mut Examiner, text: &str) -> (f64, Option<usize>) {
-    let started = Instant::now();
+    let before = thread_cpu();
     let examined = std::hint::black_box(examiner.examine(std::hint::black_box(text)));
-    (started.elapsed().as_nanos() as f64, examined)
+    ((thread_cpu() - before).as_nanos() as f64, examined)
 }
 
 /// One value that was slow.
@@ -128,6 +133,8 @@ struct Search {
 impl Search {
     fn run(&self, asked: &Asked, thread: u64, values: u64) {
         let mut random = Random(asked.seed.wrapping_mul(0xa076_1d64_78bd_642f) ^ thread << 32);
+        let started = Instant::now();
+        let mut told = started;
         let mut examiner = Examiner::default();
         if thread == 0 {
             Recipe::singles(&self.pieces).for_each(|recipe| self.measure(&mut examiner, recipe));
@@ -142,10 +149,14 @@ impl Search {
                 Some(parent) => parent.mutated(&self.pieces, &mut random),
             };
             self.measure(&mut examiner, recipe);
-            if self.done.load(Relaxed).is_multiple_of(PROGRESS) {
+            if told.elapsed() >= PROGRESS {
+                told = Instant::now();
                 self.clean.again(&mut examiner, 20);
                 let worst = self.slowest().first().map_or(0.0, |slow| slow.ns / self.clean.ns());
                 eprintln!("{} values, {} times at worst", self.done.load(Relaxed), round(worst));
+            }
+            if asked.seconds.is_some_and(|seconds| started.elapsed().as_secs() >= seconds) {
+                break;
             }
         }
     }
@@ -248,4 +259,4 @@ const SHOWN: usize = 12;
 const REPEATS: usize = 6;
 
 /// A line on stderr each.
-const PROGRESS: u64 = 20_000;
+const PROGRESS: Duration = Duration::from_secs(10);
