@@ -11,10 +11,12 @@
 //! that no callsite has to ask several; one pipeline's threads, allocator and resident memory, and nobody else's. The
 //! scoped lookup itself would cost 19 instructions per event: little, but half of what our budget gives to the plan.
 
+pub mod adversary;
 pub mod clock;
 pub mod events;
 pub mod handwritten;
 pub mod harness;
+pub mod ordinary;
 pub mod ours;
 pub mod peers;
 pub mod report;

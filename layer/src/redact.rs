@@ -11,5 +11,6 @@ pub mod inspect;
 pub(crate) mod keys;
 pub(crate) mod label;
 pub(crate) mod scan;
+mod work;
 
 pub(crate) use label::labels;

@@ -20,6 +20,7 @@ mod tests;
 use self::view::View;
 use super::keys::KeyRules;
 use super::scan::{Hit, Notes, Scanner};
+use super::work;
 
 /// A stretch of a value that may be text in another form.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -59,29 +60,44 @@ pub(crate) struct Level {
     hits: Vec<Hit>,
 }
 
-/// What the examination of one value may still cost, in bytes scanned.
+/// What the examination of one value may cost, in the units of [`work`].
 #[derive(Debug)]
-pub(crate) struct Budget(isize);
+pub(crate) struct Budget {
+    /// All work of this thread when the examination began.
+    before: usize,
+    most: usize,
+}
 
 impl Budget {
+    #[inline]
     pub(crate) fn of(len: usize) -> Budget {
-        Budget((SMALL_WORK + PER_BYTE * len) as isize)
+        Budget { before: work::done(), most: SMALL_WORK + PER_BYTE * len }
     }
 
     #[inline]
     pub(crate) fn spend(&mut self, work: usize) {
-        self.0 = self.0.saturating_sub(work as isize);
+        work::count(work);
     }
 
     #[inline]
     pub(crate) fn is_spent(&self) -> bool {
-        self.0 < 0
+        self.spent() > self.most
+    }
+
+    #[inline]
+    pub(crate) fn spent(&self) -> usize {
+        work::done().wrapping_sub(self.before)
+    }
+
+    /// What was spent of this budget burdens no other.
+    pub(crate) fn settle(self) {
+        work::forget(self.before);
     }
 }
 
 /// What a value may cost for each of its bytes, and what a short one may cost beyond that.
-const PER_BYTE: usize = 64;
-const SMALL_WORK: usize = 128 * 1024;
+const PER_BYTE: usize = 30;
+const SMALL_WORK: usize = 64 * 1024;
 
 impl Scanner {
     /// Adds to `hits` what stands in `text` in another form; it starts `offset` bytes into the buffer that hits count
@@ -162,4 +178,4 @@ impl Scanner {
 }
 
 /// What decoding a byte costs beside the scan.
-const DECODE: usize = 4;
+const DECODE: usize = 2;

@@ -107,32 +107,41 @@ pub(crate) enum Verify {
 impl Detector {
     /// The part of `value` to replace, if there is something to hide at this candidate.
     pub(crate) fn verify(&self, rules: &KeyRules, value: &[u8], at: usize) -> Option<Range<usize>> {
+        // They count on their trigger being there.
+        let stem = match self.trigger {
+            Trigger::Stems(_) | Trigger::StemsAnyCase(_) => self.stem_at(value, at)?,
+            _ => 0,
+        };
+        self.verify_stem(rules, value, at, stem)
+    }
+
+    /// The same where the trigger is known to be there; `stem` is the length of its literal.
+    pub(crate) fn verify_stem(
+        &self,
+        rules: &KeyRules,
+        value: &[u8],
+        at: usize,
+        stem: usize,
+    ) -> Option<Range<usize>> {
         // A word may end where the value does.
         let is_end = at == value.len() && matches!(self.trigger, Trigger::WordEnd);
         if at >= value.len() && !is_end {
             return None;
         }
         match self.verify {
-            Verify::Token { alphabet, min } => token(value, at, self.stem_at(value, at)?, alphabet, min),
+            Verify::Token { alphabet, min } => token(value, at, stem, alphabet, min),
             Verify::WordToken { alphabet, min } => {
                 if at > 0 && value.get(at - 1).is_some_and(u8::is_ascii_alphanumeric) {
                     return None;
                 }
-                token(value, at, self.stem_at(value, at)?, alphabet, min)
+                token(value, at, stem, alphabet, min)
             }
             Verify::Middle { alphabet, before, after } => {
-                let stem = self.stem_at(value, at)?;
                 let start = at - alphabet.run_before(value, at, MOST_BEHIND);
                 let end = token(value, at, stem, alphabet, after)?.end;
                 (at - start >= before).then_some(start..end)
             }
-            Verify::Custom(verify) => {
-                // They count on their trigger being there.
-                if let Trigger::Stems(_) | Trigger::StemsAnyCase(_) = self.trigger {
-                    self.stem_at(value, at)?;
-                }
-                verify(rules, value, at)
-            }
+            Verify::Custom(verify) => verify(rules, value, at),
         }
     }
 

@@ -12,6 +12,7 @@ use super::custom::{ORDINARY, cost};
 use super::detect::{DETECTORS, Kind as DetectorKind};
 use super::keys::{KeyAction, KeyRules};
 use super::scan::{Found, Scanner};
+use super::work;
 use crate::policy::detectors::ordinary;
 use crate::policy::{Policy, RedactPolicy};
 use crate::values::{Kind, Values};
@@ -96,6 +97,7 @@ pub fn detect(text: &str) -> Vec<Detection> {
 pub struct Examiner {
     values: Values,
     found: Found,
+    work: usize,
 }
 
 impl Examiner {
@@ -104,9 +106,16 @@ impl Examiner {
     pub fn examine(&mut self, text: &str) -> Option<usize> {
         self.values.clear();
         self.values.text(0, text);
+        let before = work::done();
         DEFAULT.scan(&mut self.values, &mut self.found);
+        self.work = work::done().wrapping_sub(before);
         let replaced = self.values.entries.iter().any(|entry| matches!(entry.kind, Kind::Marker(_)));
         (!replaced).then_some(self.found.hits.len())
+    }
+
+    /// What the last text cost, in bytes read: the count by which the layer decides that a value is too much work.
+    pub fn work(&self) -> usize {
+        self.work
     }
 }
 

@@ -25,11 +25,12 @@ mod fold;
 mod quick;
 mod table;
 
+use super::work;
 use crate::policy::RedactPolicy;
 
 use self::fold::Folded;
 pub(super) use self::fold::{is_ignorable, look_alike};
-use self::quick::Quick;
+use self::quick::{Quick, Starts};
 use self::table::Place;
 
 /// The built-in tables and the policy's own keys, ready to be asked.
@@ -39,6 +40,7 @@ pub(crate) struct KeyRules {
     words: Index<&'static table::Word>,
     /// Folded; matched anywhere in names that are not ASCII.
     foreign: Vec<(String, KeyClass)>,
+    foreign_starts: Starts,
     quick: Quick,
     /// Folded, matched like stems but digits count.
     custom: Vec<String>,
@@ -98,8 +100,10 @@ impl KeyRules {
         let foreign = foreign.map(|(text, class)| {
             (fold::with(text, |name| String::from_utf8_lossy(name.letters).into_owned()), class)
         });
+        let foreign: Vec<_> = foreign.collect();
         KeyRules {
-            foreign: foreign.collect(),
+            foreign_starts: Starts::new(foreign.iter().map(|(text, _)| text.as_bytes())),
+            foreign,
             quick: quick(),
             stems: Index::new(stems.collect(), |stem| stem.text),
             words: Index::new(table::WORDS.iter().collect(), |word| word.texts[0]),
@@ -117,6 +121,7 @@ impl KeyRules {
     /// Whether the value beside `key` inside a text is to be hidden: only secrets, payment data and the policy's
     /// own keys, because prose is full of `name:` and `address:`.
     pub(crate) fn class_in_text(&self, key: &str) -> Option<KeyClass> {
+        work::count(key.len());
         if self.custom.is_empty() && self.drop.is_empty() && self.quick.is_harmless(key) {
             return None;
         }
@@ -198,8 +203,13 @@ impl KeyRules {
             }
         }
         if !name.letters.is_ascii() {
-            let foreign = self.foreign.iter().filter(|(text, _)| contains(name.letters, text));
-            foreign.for_each(|(_, class)| found(*class));
+            for at in 0..name.letters.len() {
+                let rest = &name.letters[at..];
+                if self.foreign_starts.may_be(rest) {
+                    let foreign = self.foreign.iter().filter(|(text, _)| rest.starts_with(text.as_bytes()));
+                    foreign.for_each(|(_, class)| found(*class));
+                }
+            }
         }
         best
     }

@@ -1,6 +1,7 @@
 //! Bytes as numbers: `[112, 97, 115]`, `[0x70, 0x61]`, `de:ad:be:ef`, `70 61 73`, on one line or on many.
 
 use super::{Form, Run};
+use crate::redact::work;
 
 /// Looks at the numbers around `at`, adding what they could be to `runs`, and answers how far it looked. What lies
 /// before `done` has been looked at.
@@ -28,6 +29,7 @@ pub(crate) fn look(text: &[u8], at: usize, done: usize, runs: &mut Vec<Run>) -> 
         at += len;
     }
     list.end_here(runs);
+    work::count(STEP * (at - start));
     at
 }
 
@@ -103,6 +105,9 @@ fn is_part(byte: u8) -> bool {
 
 /// Numbers that make a list worth decoding; a hardware address has six.
 const FEWEST: usize = 8;
+
+/// What a byte of a list costs, in bytes read.
+const STEP: usize = 2;
 
 /// `0xff`.
 const LONGEST: usize = 4;

@@ -192,4 +192,4 @@ fn without_odd(bytes: &[u8]) -> usize {
 }
 
 /// What one decoded character costs.
-const UNIT: usize = 8;
+const UNIT: usize = 6;

@@ -9,6 +9,7 @@
 use std::ops::Range;
 
 use super::{Form, Run};
+use crate::redact::work::{self, Steps as _};
 
 /// Looks at the word around `at`, adding what it could be to `runs`, and answers where it ends. What lies before
 /// `done` has been looked at.
@@ -46,6 +47,7 @@ pub(crate) fn look(text: &[u8], at: usize, done: usize, runs: &mut Vec<Run>) -> 
             None => break,
         }
     }
+    work::count(STEP * (end - start));
     let padding = text[end..].iter().take(2).take_while(|byte| **byte == b'=').count();
     for (skip, _) in base64.iter().enumerate().filter(|(_, seen)| **seen) {
         let form = Form::Base64 { skip: skip as u8 };
@@ -117,9 +119,10 @@ fn next_line(text: &[u8], line: usize, end: usize) -> Option<usize> {
         _ => return None,
     };
     let gap =
-        gap + rest[gap..].iter().take(MOST_INDENT).take_while(|byte| matches!(byte, b' ' | b'\t')).count();
+        gap + rest[gap..].steps().take(MOST_INDENT).take_while(|byte| matches!(byte, b' ' | b'\t')).count();
     let next = end + gap;
-    let len = text[next..].iter().take(LONGEST_LINE).take_while(|byte| SIX[usize::from(**byte)] < 64).count();
+    let len =
+        text[next..].steps().take(LONGEST_LINE).take_while(|byte| SIX[usize::from(**byte)] < 64).count();
     let behind = text.get(next + len);
     // Behind a line as long as those of a mail or of a key, prose may follow the end.
     let is_full = matches!(end - line, 64 | 76) && len <= end - line;
@@ -131,8 +134,8 @@ fn next_line(text: &[u8], line: usize, end: usize) -> Option<usize> {
 fn push_hex(text: &[u8], floor: usize, seen: usize, end: usize, runs: &mut Vec<Run>) {
     let is_digit = |byte: &u8| byte.is_ascii_hexdigit();
     let start =
-        floor + text[floor..=seen].iter().rposition(|byte| !is_digit(byte)).map_or(0, |before| before + 1);
-    let end = seen + text[seen..end].iter().take_while(|byte| is_digit(byte)).count();
+        floor + text[floor..=seen].steps().rposition(|byte| !is_digit(byte)).map_or(0, |before| before + 1);
+    let end = seen + text[seen..end].steps().take_while(|byte| is_digit(byte)).count();
     let skip = ((seen + 1 - start) % 2) as u8;
     runs.push(Run { start: start as u32, end: end as u32, form: Form::Hex { skip } });
 }
@@ -240,6 +243,9 @@ const FIRSTS: u64 = 1 | 1 << BASE64_SEEN;
 const LAST_BASE64: u64 = 1 << (BASE64_SEEN - 1);
 const LAST_HEX: u64 = 1 << (BASE64_SEEN + HEX_SEEN - 1);
 const LASTS: u64 = LAST_BASE64 | LAST_HEX;
+
+/// What a byte of a word costs, in bytes read.
+const STEP: usize = 1;
 
 /// A line that is shorter was not broken for its length.
 const SHORTEST_LINE: usize = 32;

@@ -1,5 +1,7 @@
 //! The characters that tokens are made of.
 
+use crate::redact::work::Steps as _;
+
 /// A set of ASCII characters.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Alphabet {
@@ -78,13 +80,13 @@ impl Alphabet {
 
     /// How many bytes from `at` on belong to it.
     pub(crate) fn run(self, value: &[u8], at: usize) -> usize {
-        value.get(at..).map_or(0, |rest| rest.iter().take_while(|b| self.contains(**b)).count())
+        value.get(at..).map_or(0, |rest| rest.steps().take_while(|b| self.contains(**b)).count())
     }
 
     /// How many bytes before `at` belong to it, `most` at most.
     pub(crate) fn run_before(self, value: &[u8], at: usize, most: usize) -> usize {
         let at = at.min(value.len());
-        value[..at].iter().rev().take(most).take_while(|b| self.contains(**b)).count()
+        value[..at].steps().rev().take(most).take_while(|b| self.contains(**b)).count()
     }
 
     /// `len` characters of it without a pattern, the same each time; letters and digits alone, so that the

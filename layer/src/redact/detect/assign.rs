@@ -6,6 +6,7 @@ use super::extent::{bare_len, extent, worth_hiding};
 use super::name::{self, Name, ends_with_any_case, is_name, is_secret};
 use super::{number, opaque, sibling, wrapped};
 use crate::redact::keys::KeyRules;
+use crate::redact::work::Steps as _;
 
 pub(super) fn verify(rules: &KeyRules, value: &[u8], at: usize) -> Option<Range<usize>> {
     let name = name::before(value, at)?;
@@ -33,7 +34,7 @@ fn beside(rules: &KeyRules, value: &[u8], at: usize, name: &Name) -> Option<Rang
     }
     // `**password:** …`
     after += value[after..].iter().take(3).take_while(|b| **b == b'*').count();
-    let blank = value[after..].iter().take_while(|b| matches!(b, b' ' | b'\t')).count();
+    let blank = value[after..].steps().take_while(|b| matches!(b, b' ' | b'\t')).count();
     let start = after + blank;
     if value[at] == b':'
         && let Some(line) = next_line(value, start)
@@ -55,7 +56,7 @@ fn beside(rules: &KeyRules, value: &[u8], at: usize, name: &Name) -> Option<Rang
     let range = pairs(value, extent(value, start, headline)?);
     // `nir: 0.8` is near infrared.
     if name::names_a_person(rules, written)
-        && value[range.clone()].iter().filter(|b| b.is_ascii_digit()).count() < 5
+        && value[range.clone()].steps().filter(|b| b.is_ascii_digit()).count() < 5
     {
         return None;
     }
@@ -97,7 +98,7 @@ fn block(value: &[u8], name: &Name, line: usize) -> Option<Range<usize>> {
     let margin = margin(value, name.range.start);
     let start = first_ink(value, line);
     let belongs = |indent: usize, dash: bool| indent > margin || (dash && indent == margin);
-    let from = value[..start].iter().rposition(|b| *b == b'\n').map_or(0, |newline| newline + 1);
+    let from = value[..start].steps().rposition(|b| *b == b'\n').map_or(0, |newline| newline + 1);
     let is_item = |at: usize| value[at..].starts_with(b"- ");
     if !belongs(start - from, is_item(start)) {
         let line = line_at(value, start);
@@ -107,9 +108,9 @@ fn block(value: &[u8], name: &Name, line: usize) -> Option<Range<usize>> {
     let mut next = start;
     loop {
         end = line_at(value, next).end.max(end);
-        let after = value[end..].iter().position(|b| *b == b'\n').map_or(value.len(), |at| end + at + 1);
+        let after = value[end..].steps().position(|b| *b == b'\n').map_or(value.len(), |at| end + at + 1);
         let ink = first_ink(value, after);
-        let from = value[..ink].iter().rposition(|b| *b == b'\n').map_or(0, |newline| newline + 1);
+        let from = value[..ink].steps().rposition(|b| *b == b'\n').map_or(0, |newline| newline + 1);
         if ink >= value.len() || !belongs(ink - from.min(ink), is_item(ink)) {
             return Some(start..end);
         }
@@ -120,23 +121,23 @@ fn block(value: &[u8], name: &Name, line: usize) -> Option<Range<usize>> {
 /// How far the line of the name is indented.
 fn margin(value: &[u8], name: usize) -> usize {
     let before = &value[name.saturating_sub(MOST_MARGIN)..name];
-    let line = before.iter().rposition(|b| *b == b'\n').map_or(0, |newline| newline + 1);
-    before[line..].iter().take_while(|b| **b == b' ').count()
+    let line = before.steps().rposition(|b| *b == b'\n').map_or(0, |newline| newline + 1);
+    before[line..].steps().take_while(|b| **b == b' ').count()
 }
 
 /// The rest of the line without the blanks at its end.
 fn line_at(value: &[u8], start: usize) -> Range<usize> {
-    let len = value[start..].iter().position(|b| matches!(b, b'\r' | b'\n')).unwrap_or(value.len() - start);
+    let len = value[start..].steps().position(|b| matches!(b, b'\r' | b'\n')).unwrap_or(value.len() - start);
     start..start + value[start..start + len].trim_ascii_end().len()
 }
 
 fn first_ink(value: &[u8], at: usize) -> usize {
-    at + value[at..].iter().take_while(|b| b.is_ascii_whitespace()).count()
+    at + value[at..].steps().take_while(|b| b.is_ascii_whitespace()).count()
 }
 
 /// Whether this starts with a name of one to three words and a sign that something follows.
 fn is_assignment(rest: &[u8]) -> bool {
-    let name = rest.iter().take(name::LONGEST_NAME).take_while(|b| is_name(**b) || **b == b' ').count();
+    let name = rest.steps().take(name::LONGEST_NAME).take_while(|b| is_name(**b) || **b == b' ').count();
     let words = rest[..name].split(|b| *b == b' ').filter(|word| !word.is_empty()).count();
     let sign = name + rest[name..].iter().take(2).take_while(|b| matches!(b, b'"' | b'\'')).count();
     if !(1..=3).contains(&words) || !rest[0].is_ascii_alphabetic() {

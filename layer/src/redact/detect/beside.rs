@@ -5,16 +5,19 @@ use std::ops::Range;
 use super::MARKER_START;
 use super::extent::quoted;
 use crate::redact::keys::{KeyClass, KeyRules};
+use crate::redact::work::Steps as _;
 
 /// `at` is the start of a flag whose name gives its argument away.
 pub(super) fn flag(rules: &KeyRules, value: &[u8], at: usize) -> Option<Range<usize>> {
     let rest = &value[at..];
-    let end =
-        rest.iter().take(NAME_MAX).position(|byte| !byte.is_ascii_alphanumeric() && !b"-_".contains(byte))?;
+    let end = rest
+        .steps()
+        .take(NAME_MAX)
+        .position(|byte| !byte.is_ascii_alphanumeric() && !b"-_".contains(byte))?;
     if !names_a_secret(rules, std::str::from_utf8(&rest[..end]).ok()?.trim_start_matches('-')) {
         return None;
     }
-    let space = rest[end..].iter().take(GAP_MAX).take_while(|byte| matches!(byte, b' ' | b'\t')).count();
+    let space = rest[end..].steps().take(GAP_MAX).take_while(|byte| matches!(byte, b' ' | b'\t')).count();
     let start = at + end + space;
     // Without an argument of its own the next flag follows.
     if space == 0 || is_flag(value.get(start..)?) || is_placeholder(&value[start..]) {
@@ -25,10 +28,10 @@ pub(super) fn flag(rules: &KeyRules, value: &[u8], at: usize) -> Option<Range<us
         _ => {
             let ends = |byte: &u8| byte.is_ascii_whitespace() || matches!(byte, b'"' | b'\'' | b'`' | b'|');
             let rest = &value[start..];
-            let len = rest.iter().position(ends).unwrap_or(rest.len());
+            let len = rest.steps().position(ends).unwrap_or(rest.len());
             // Another flag may be glued to the value, with an argument of its own: the line goes.
             let len = match rest[..len].windows(2).any(|two| two == b"--") {
-                true => rest.iter().position(|byte| *byte == b'\n').unwrap_or(rest.len()),
+                true => rest.steps().position(|byte| *byte == b'\n').unwrap_or(rest.len()),
                 false => len,
             };
             hidden(value, start..start + len)
@@ -46,13 +49,13 @@ fn names_a_secret(rules: &KeyRules, name: &str) -> bool {
 
 /// `-v`, `--verbose`, or nothing. A password may begin with a dash, and is longer than such words without a sign.
 fn is_flag(rest: &[u8]) -> bool {
-    let word = rest.iter().take(NAME_MAX).take_while(|byte| !byte.is_ascii_whitespace()).count();
+    let word = rest.steps().take(NAME_MAX).take_while(|byte| !byte.is_ascii_whitespace()).count();
     let word = &rest[..word];
     let is_sign = |byte: &u8| byte.is_ascii_digit() || b"!$*+~@#%^&_.".contains(byte);
     match word {
         [] => true,
         [b'-', b'-', ..] => true,
-        [b'-', name @ ..] => name.len() < 10 || !name.iter().any(is_sign),
+        [b'-', name @ ..] => name.len() < 10 || !name.steps().any(is_sign),
         _ => false,
     }
 }
@@ -60,7 +63,8 @@ fn is_flag(rest: &[u8]) -> bool {
 /// `--token <TOKEN>`, in what a program says about its use.
 fn is_placeholder(rest: &[u8]) -> bool {
     let Some(name) = rest.strip_prefix(b"<") else { return false };
-    let len = name.iter().take(NAME_MAX).take_while(|b| b.is_ascii_alphabetic() || b"_-".contains(b)).count();
+    let len =
+        name.steps().take(NAME_MAX).take_while(|b| b.is_ascii_alphabetic() || b"_-".contains(b)).count();
     len > 0 && name.get(len) == Some(&b'>')
 }
 

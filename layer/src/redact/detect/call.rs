@@ -5,6 +5,7 @@ use std::ops::Range;
 use super::extent::{group_end, worth_hiding};
 use super::name::{self, is_name, names_a_credential, names_a_secret};
 use crate::redact::keys::KeyRules;
+use crate::redact::work::Steps as _;
 
 /// `at` is the end of the name and its bracket.
 pub(super) fn verify(rules: &KeyRules, value: &[u8], at: usize) -> Option<Range<usize>> {
@@ -14,12 +15,13 @@ pub(super) fn verify(rules: &KeyRules, value: &[u8], at: usize) -> Option<Range<
     // `{:#?}` breaks the line behind the bracket.
     let rest = value[open + 1..].trim_ascii_start();
     let rest = if matches!(rest.first(), Some(b'"' | b'\'' | b'\\')) { rest } else { &value[open + 1..] };
-    let slashes = rest.iter().take(16).take_while(|b| **b == b'\\').count();
+    let slashes = rest.steps().take(16).take_while(|b| **b == b'\\').count();
     let is_string = match rest.get(slashes) {
         Some(b'"' | b'\'') => true,
         // `b"…"`, `Some("…")`
         _ => {
-            let ident = rest.iter().take(16).take_while(|b| b.is_ascii_alphanumeric() || **b == b'(').count();
+            let ident =
+                rest.steps().take(16).take_while(|b| b.is_ascii_alphanumeric() || **b == b'(').count();
             ident > 0 && matches!(rest[ident..], [b'"', ..] | [b'\\', b'"', ..])
         }
     };
@@ -39,16 +41,16 @@ pub(super) fn verify(rules: &KeyRules, value: &[u8], at: usize) -> Option<Range<
 /// Whether an argument without quotes is a value: `Password(hunter2)`. A parser's `Token(3)`, code such as
 /// `check_password(user, &password)` and prose such as `password(s)` are none.
 fn is_bare_secret(rest: &[u8]) -> bool {
-    let word = rest.iter().take(MOST_WORD).take_while(|b| !matches!(b, b')' | b' ' | b'\n' | b',')).count();
+    let word = rest.steps().take(MOST_WORD).take_while(|b| !matches!(b, b')' | b' ' | b'\n' | b',')).count();
     let is_whole = word == MOST_WORD || matches!(rest.get(word), None | Some(b')'));
     let word = &rest[..word];
-    let is = |test: fn(&u8) -> bool| word.iter().filter(|b| test(b)).count();
+    let is = |test: fn(&u8) -> bool| word.steps().filter(|b| test(b)).count();
     let (upper, digits) = (is(u8::is_ascii_uppercase), is(u8::is_ascii_digit));
     let letters = is(u8::is_ascii_alphabetic);
-    let code = word.iter().any(|b| matches!(b, b'&' | b'<' | b'(' | b'{' | b'[')) || is_variable(word);
+    let code = word.steps().any(|b| matches!(b, b'&' | b'<' | b'(' | b'{' | b'[')) || is_variable(word);
     let varied = (digits > 0 && letters > 0)
         || (upper > 1 && upper < letters)
-        || word.iter().any(|b| b.is_ascii_punctuation() && !matches!(b, b'_' | b'.' | b':'));
+        || word.steps().any(|b| b.is_ascii_punctuation() && !matches!(b, b'_' | b'.' | b':'));
     is_whole && !code && word.len() >= 4 && varied
 }
 

@@ -5,6 +5,7 @@ use std::ops::Range;
 use super::extent::{extent, worth_hiding};
 use super::name::{self, is_name, is_secret, names_a_secret};
 use crate::redact::keys::KeyRules;
+use crate::redact::work::Steps as _;
 
 /// `at` is the blank before an arrow, or the arrow.
 pub(super) fn arrow(rules: &KeyRules, value: &[u8], at: usize) -> Option<Range<usize>> {
@@ -14,7 +15,7 @@ pub(super) fn arrow(rules: &KeyRules, value: &[u8], at: usize) -> Option<Range<u
     }
     // Three bytes either way.
     let arrow = 3;
-    let blank = value[at + arrow..].iter().take_while(|b| matches!(b, b' ' | b'\t')).count();
+    let blank = value[at + arrow..].steps().take_while(|b| matches!(b, b' ' | b'\t')).count();
     worth_hiding(value, extent(value, at + arrow + blank, false)?)
 }
 
@@ -26,7 +27,7 @@ pub(super) fn bar(rules: &KeyRules, value: &[u8], at: usize) -> Option<Range<usi
     if !matches!(before.last(), None | Some(b'|' | b'\n')) || !is_secret(rules, value, &name) {
         return None;
     }
-    let bar = at + value[at..].iter().position(|b| *b == b'|')?;
+    let bar = at + value[at..].steps().position(|b| *b == b'|')?;
     cell(value, bar + 1, b'|')
 }
 
@@ -37,7 +38,7 @@ pub(super) fn tab(rules: &KeyRules, value: &[u8], at: usize) -> Option<Range<usi
     if value[tab] == b'\\' {
         return escaped_cell(rules, value, name..tab);
     }
-    let tabs = value[tab..].iter().take_while(|b| **b == b'\t').count();
+    let tabs = value[tab..].steps().take_while(|b| **b == b'\t').count();
     if !names_a_secret(rules, &value[name..tab]) {
         return None;
     }
@@ -56,18 +57,18 @@ pub(super) fn tab(rules: &KeyRules, value: &[u8], at: usize) -> Option<Range<usi
 
 /// The same with `\t` written out, with as many backslashes as there are strings around it.
 fn escaped_cell(rules: &KeyRules, value: &[u8], name: Range<usize>) -> Option<Range<usize>> {
-    let slashes = value[name.end..].iter().take_while(|b| **b == b'\\').count();
+    let slashes = value[name.end..].steps().take_while(|b| **b == b'\\').count();
     let start = name.end + slashes + 1;
     if value.get(start - 1) != Some(&b't') || !names_a_secret(rules, &value[name]) {
         return None;
     }
-    let len = value[start..].iter().position(|b| matches!(b, b'\\' | b'"' | b'\r' | b'\n'));
+    let len = value[start..].steps().position(|b| matches!(b, b'\\' | b'"' | b'\r' | b'\n'));
     worth_hiding(value, start..len.map_or(value.len(), |len| start + len))
 }
 
 fn cell(value: &[u8], start: usize, separator: u8) -> Option<Range<usize>> {
     let rest = &value[start..];
-    let len = rest.iter().position(|b| matches!(b, b'\r' | b'\n') || *b == separator).unwrap_or(rest.len());
+    let len = rest.steps().position(|b| matches!(b, b'\r' | b'\n') || *b == separator).unwrap_or(rest.len());
     let cell = &rest[..len];
     let blank = len - cell.trim_ascii_start().len();
     worth_hiding(value, start + blank..start + cell.trim_ascii_end().len().max(blank))

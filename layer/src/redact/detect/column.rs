@@ -4,6 +4,7 @@ use std::ops::Range;
 
 use super::name::{self, is_name, names_a_secret};
 use crate::redact::keys::KeyRules;
+use crate::redact::work::Steps as _;
 
 /// `at` is near the end of a name, before what separates it from the next or ends its line. All that stands in
 /// the rows below, from the first such column on, is hidden.
@@ -15,8 +16,8 @@ pub(super) fn verify(rules: &KeyRules, value: &[u8], at: usize) -> Option<Range<
 /// The same for the name behind a bar, which a table may pad with blanks.
 pub(super) fn padded(rules: &KeyRules, value: &[u8], at: usize) -> Option<Range<usize>> {
     let bar = at + value[at..].iter().take(4).position(|b| *b == b'|')?;
-    let start = bar + 1 + value[bar + 1..].iter().take(MOST_BLANKS).take_while(|b| **b == b' ').count();
-    let len = value[start..].iter().take(name::LONGEST_NAME).take_while(|b| is_name(**b)).count();
+    let start = bar + 1 + value[bar + 1..].steps().take(MOST_BLANKS).take_while(|b| **b == b' ').count();
+    let len = value[start..].steps().take(name::LONGEST_NAME).take_while(|b| is_name(**b)).count();
     below(rules, value, start + len)
 }
 
@@ -30,7 +31,7 @@ fn below(rules: &KeyRules, value: &[u8], end: usize) -> Option<Range<usize>> {
     let (header, slashes) = first_break(value, end)?;
     let separator = separator(&value[end..header], &value[..name])?;
     let column = columns_before(rules, &value[..name], separator)?;
-    let count = |line: &[u8]| line.iter().filter(|b| **b == separator).count();
+    let count = |line: &[u8]| line.steps().filter(|b| **b == separator).count();
     let behind = count(&value[end..header]);
     let mut start = None;
     let mut row = after_break(value, header, slashes);
@@ -38,7 +39,7 @@ fn below(rules: &KeyRules, value: &[u8], end: usize) -> Option<Range<usize>> {
     while row < value.len() {
         let line = row..line_end(value, row, slashes);
         let text = &value[line.clone()];
-        let is_rule = !text.is_empty() && text.iter().all(|b| matches!(b, b'-' | b'+' | b'|' | b':' | b' '));
+        let is_rule = !text.is_empty() && text.steps().all(|b| matches!(b, b'-' | b'+' | b'|' | b':' | b' '));
         if !is_rule {
             // More of them may stand in quotes. Fewer stand in a row when a sentence stands before the line of names:
             // then the columns behind the name tell.
@@ -57,15 +58,15 @@ fn below(rules: &KeyRules, value: &[u8], end: usize) -> Option<Range<usize>> {
         }
     }
     let start = start?;
-    let blank = value[start..hidden].iter().take_while(|b| **b == b' ').count();
+    let blank = value[start..hidden].steps().take_while(|b| **b == b' ').count();
     (start + blank < hidden).then_some(start + blank..hidden)
 }
 
 /// The separator next to the name: behind it, or before it when it is the last of its line.
 fn separator(after: &[u8], before: &[u8]) -> Option<u8> {
     let is = |b: &&u8| matches!(b, b',' | b';' | b'\t' | b'|');
-    let behind = after.iter().find(|b| **b != b' ');
-    let ahead = before.iter().rev().take(MOST_BLANKS).find(|b| **b != b' ');
+    let behind = after.steps().find(|b| **b != b' ');
+    let ahead = before.steps().rev().take(MOST_BLANKS).find(|b| **b != b' ');
     match behind {
         Some(_) => behind.filter(is).copied(),
         None => ahead.filter(is).copied(),
@@ -98,7 +99,7 @@ fn nth(line: &[u8], separator: u8, column: usize) -> Option<usize> {
     match column.checked_sub(1) {
         None => Some(0),
         Some(before) => {
-            line.iter().enumerate().filter(|(_, b)| **b == separator).nth(before).map(|(at, _)| at + 1)
+            line.steps().enumerate().filter(|(_, b)| **b == separator).nth(before).map(|(at, _)| at + 1)
         }
     }
 }
@@ -106,7 +107,7 @@ fn nth(line: &[u8], separator: u8, column: usize) -> Option<usize> {
 /// Where the line ends, and how many backslashes its break is written with: none for a real one.
 fn first_break(value: &[u8], start: usize) -> Option<(usize, usize)> {
     let mut slashes = 0;
-    for (i, &byte) in value.iter().enumerate().skip(start).take(MOST_HEADER) {
+    for (i, &byte) in (start..).zip(value[start..].steps()).take(MOST_HEADER) {
         match byte {
             b'\r' | b'\n' => return Some((i, 0)),
             b'n' | b'r' if slashes > 0 => return Some((i - slashes, slashes)),
@@ -123,7 +124,7 @@ fn first_break(value: &[u8], start: usize) -> Option<(usize, usize)> {
 /// is escaped less often than a break in it.
 fn line_end(value: &[u8], start: usize, slashes: usize) -> usize {
     let mut run = 0;
-    for (i, &byte) in value.iter().enumerate().skip(start) {
+    for (i, &byte) in (start..).zip(value[start..].steps()) {
         match byte {
             b'\r' | b'\n' => return i,
             b'n' | b'r' if slashes > 0 && run == slashes => return i - run,

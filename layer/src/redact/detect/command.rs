@@ -6,6 +6,7 @@ use super::MARKER_START;
 use super::extent::{self, extent, is_end, worth_hiding};
 use super::name;
 use crate::redact::keys::KeyRules;
+use crate::redact::work::Steps as _;
 
 /// `at` is at the program's name. The words that follow may be separated by blanks, or be the strings of a list.
 pub(super) fn argument(_: &KeyRules, value: &[u8], at: usize) -> Option<Range<usize>> {
@@ -15,7 +16,7 @@ pub(super) fn argument(_: &KeyRules, value: &[u8], at: usize) -> Option<Range<us
     }
     let program = PROGRAMS.iter().find(|program| value[at..].starts_with(program.name.as_bytes()))?;
     // Its name ends here, and not in a path.
-    value[at..].iter().take(MOST_NAME).position(|b| is_end(*b) || *b == b'\\')?;
+    value[at..].steps().take(MOST_NAME).position(|b| is_end(*b) || *b == b'\\')?;
     let mut word = at;
     let mut is_taken = false;
     for count in 0..MOST_WORDS {
@@ -45,7 +46,7 @@ pub(super) fn argument(_: &KeyRules, value: &[u8], at: usize) -> Option<Range<us
                 return None;
             }
         }
-        let gap = value[end..].iter().take(MOST_GAP);
+        let gap = value[end..].steps().take(MOST_GAP);
         let gap = gap.take_while(|b| matches!(b, b' ' | b'\t' | b'"' | b'\'' | b',' | b'\\')).count();
         word = end + gap;
         if gap == 0 || word >= value.len() {
@@ -53,7 +54,7 @@ pub(super) fn argument(_: &KeyRules, value: &[u8], at: usize) -> Option<Range<us
         }
         // A quoted argument may hold blanks.
         if is_taken && gap > 0 && matches!(value[word - 1], b'"' | b'\'') {
-            let slashes = value[end..word - 1].iter().rev().take_while(|b| **b == b'\\').count();
+            let slashes = value[end..word - 1].steps().rev().take_while(|b| **b == b'\\').count();
             return worth_hiding(value, extent(value, word - 1 - slashes, false)?);
         }
     }
@@ -62,7 +63,7 @@ pub(super) fn argument(_: &KeyRules, value: &[u8], at: usize) -> Option<Range<us
 
 /// `docker run -p3306:3306 mysql`
 fn is_port(text: &[u8]) -> bool {
-    text.contains(&b':') && text.iter().all(|b| b.is_ascii_digit() || matches!(b, b':' | b'.'))
+    text.contains(&b':') && text.steps().all(|b| b.is_ascii_digit() || matches!(b, b':' | b'.'))
 }
 
 /// What may stand in the name of a program.
@@ -72,7 +73,7 @@ fn is_program(byte: u8) -> bool {
 
 fn word_end(value: &[u8], start: usize) -> usize {
     let rest = &value[start..];
-    start + rest.iter().position(|b| is_end(*b) || *b == b'\\').unwrap_or(rest.len())
+    start + rest.steps().position(|b| is_end(*b) || *b == b'\\').unwrap_or(rest.len())
 }
 
 fn hidden(value: &[u8], start: usize) -> Option<Range<usize>> {
@@ -92,7 +93,7 @@ fn hidden(value: &[u8], start: usize) -> Option<Range<usize>> {
     // Another command may be glued to the password, with one of its own: the line goes.
     let glued = |program: &Program| extent::find(&value[start..end], program.name.as_bytes()).is_some();
     if PROGRAMS.iter().any(glued) || value[start] == b'-' {
-        end += value[end..].iter().take_while(|b| !matches!(b, b'\r' | b'\n')).count();
+        end += value[end..].steps().take_while(|b| !matches!(b, b'\r' | b'\n')).count();
     }
     (!value[start..].starts_with(MARKER_START)).then(|| worth_hiding(value, start..end))?
 }
@@ -109,17 +110,17 @@ fn opening_quote(value: &[u8], start: usize) -> Option<Range<usize>> {
 /// `user/password@host`, as Oracle's drivers and tools take it; `at` is at a mark before it.
 pub(super) fn oracle(_: &KeyRules, value: &[u8], at: usize) -> Option<Range<usize>> {
     let rest = &value[at..];
-    let mark = rest.iter().take(24).position(|b| matches!(b, b'@' | b' ' | b'/'))?;
-    let start = match rest[..mark].iter().rposition(|b| *b == b':') {
+    let mark = rest.steps().take(24).position(|b| matches!(b, b'@' | b' ' | b'/'))?;
+    let start = match rest[..mark].steps().rposition(|b| *b == b':') {
         Some(colon) => at + colon + 1,
         None => at + mark + 1,
     };
-    let window = value[start..].iter().take(MOST_LOGIN).take_while(|b| !is_end(**b)).count();
+    let window = value[start..].steps().take(MOST_LOGIN).take_while(|b| !is_end(**b)).count();
     let window = &value[start..start + window];
-    let slash = window.iter().position(|b| *b == b'/').filter(|slash| *slash > 0)?;
-    let at_sign = window.iter().rposition(|b| *b == b'@').filter(|at_sign| *at_sign > slash + 1)?;
+    let slash = window.steps().position(|b| *b == b'/').filter(|slash| *slash > 0)?;
+    let at_sign = window.steps().rposition(|b| *b == b'@').filter(|at_sign| *at_sign > slash + 1)?;
     let is_user =
-        window[..slash].iter().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'$' | b'#' | b'"'));
+        window[..slash].steps().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'$' | b'#' | b'"'));
     is_user.then_some(start..start + at_sign)
 }
 

@@ -3,6 +3,7 @@
 use std::ops::Range;
 
 use crate::redact::keys::KeyRules;
+use crate::redact::work::Steps as _;
 
 pub(super) fn verify(_: &KeyRules, value: &[u8], at: usize) -> Option<Range<usize>> {
     around(value, at, 1)
@@ -35,7 +36,7 @@ fn around(value: &[u8], at: usize, sign: usize) -> Option<Range<usize>> {
 fn domain_end(value: &[u8], start: usize) -> Option<usize> {
     let rest = &value[start.min(value.len())..];
     let most = rest.len().min(LONGEST_DOMAIN);
-    let mut len = rest[..most].iter().take_while(|b| is_domain(**b)).count();
+    let mut len = rest[..most].steps().take_while(|b| is_domain(**b)).count();
     while len > 0 && matches!(rest[len - 1], b'.' | b'-') {
         len -= 1;
     }
@@ -45,7 +46,7 @@ fn domain_end(value: &[u8], start: usize) -> Option<usize> {
     let mut labels = rest[..len].split(|b| *b == b'.');
     let (first, second) = (labels.next()?, labels.next()?);
     let last = rest[..len].rsplit(|b| *b == b'.').next()?;
-    let is_number = |label: &[u8]| !label.is_empty() && label.iter().all(u8::is_ascii_digit);
+    let is_number = |label: &[u8]| !label.is_empty() && label.steps().all(u8::is_ascii_digit);
     // `crate@1.2.3-rc.beta` is a version.
     if first.is_empty()
         || (is_number(first)
@@ -55,7 +56,7 @@ fn domain_end(value: &[u8], start: usize) -> Option<usize> {
     {
         return None;
     }
-    let is_top = last.len() >= 2 && (last.starts_with(b"xn--") || !last.iter().any(u8::is_ascii_digit));
+    let is_top = last.len() >= 2 && (last.starts_with(b"xn--") || !last.steps().any(u8::is_ascii_digit));
     is_top.then_some(start + len)
 }
 

@@ -4,23 +4,24 @@ use std::ops::Range;
 
 use super::MARKER_START;
 use super::name::LONGEST_NAME;
+use crate::redact::work::{self, Steps as _};
 
 /// What belongs to the value that starts at `start`. `headline`: it is a header's and may have several words.
 pub(super) fn extent(value: &[u8], start: usize, headline: bool) -> Option<Range<usize>> {
     let rest = value.get(start..)?;
-    let slashes = rest.iter().take_while(|b| **b == b'\\').count();
+    let slashes = rest.steps().take_while(|b| **b == b'\\').count();
     if let quote @ (b'"' | b'\'' | b'`') = rest.get(slashes)? {
         return Some(in_quotes(value, start, slashes, *quote));
     }
     if let Some((open, close)) = CURLY.iter().find(|(open, _)| rest.starts_with(open.as_bytes())) {
         let inside = start + open.len();
-        let line = value[inside..].iter().position(|b| *b == b'\n').map_or(value.len(), |at| inside + at);
+        let line = value[inside..].steps().position(|b| *b == b'\n').map_or(value.len(), |at| inside + at);
         let end = find(&value[inside..line], close.as_bytes()).map_or(line, |at| inside + at);
         return Some(inside..end);
     }
     // `Some("…")`, `Secret { … }`, `b"…"`, `AccountKey([…])`
     let ident =
-        rest.iter().take(LONGEST_NAME).take_while(|b| b.is_ascii_alphanumeric() || matches!(b, b'_' | b':'));
+        rest.steps().take(LONGEST_NAME).take_while(|b| b.is_ascii_alphanumeric() || matches!(b, b'_' | b':'));
     let ident = ident.count();
     let open = match &rest[ident..] {
         [b'{' | b'[' | b'(', ..] => Some(start + ident),
@@ -41,7 +42,7 @@ pub(super) fn extent(value: &[u8], start: usize, headline: bool) -> Option<Range
     // `token=password: hunter2`: what looked like the value is a name itself, and hides what it names.
     let end = match (value[start..end].last(), value.get(end)) {
         (Some(b'=' | b':'), Some(quote @ (b'"' | b'\'' | b'`'))) => quoted(value, end + 1, *quote, 0).end,
-        (Some(b':'), _) => end + value[end..].iter().take_while(|b| !matches!(b, b'\r' | b'\n')).count(),
+        (Some(b':'), _) => end + value[end..].steps().take_while(|b| !matches!(b, b'\r' | b'\n')).count(),
         _ => end,
     };
     Some(start..end)
@@ -78,7 +79,7 @@ fn ends_a_string(byte: u8) -> bool {
 /// itself carries more.
 pub(super) fn quoted(value: &[u8], start: usize, quote: u8, slashes: usize) -> Range<usize> {
     let mut run = 0;
-    for (i, &byte) in value.iter().enumerate().skip(start) {
+    for (i, &byte) in (start..).zip(value.get(start..).unwrap_or_default().steps()) {
         if byte == b'\\' {
             run += 1;
             continue;
@@ -95,6 +96,8 @@ pub(super) fn quoted(value: &[u8], start: usize, quote: u8, slashes: usize) -> R
 pub(super) fn group_end(value: &[u8], open: usize) -> usize {
     let mut depth = 0usize;
     let mut i = open;
+    // Where one apostrophe finds no other, those behind it do not either: looking at each would be quadratic.
+    let mut apostrophes_close = true;
     while let Some(&byte) = value.get(i) {
         match byte {
             b'{' | b'[' | b'(' => depth += 1,
@@ -105,18 +108,23 @@ pub(super) fn group_end(value: &[u8], open: usize) -> usize {
                 }
             }
             b'"' => {
-                let slashes = value[open..i].iter().rev().take_while(|b| **b == b'\\').count();
+                let slashes = value[open..i].steps().rev().take_while(|b| **b == b'\\').count();
                 i = quoted(value, i + 1, b'"', slashes).end + slashes;
             }
             // An apostrophe opens nothing within a word or before a lifetime.
-            b'\'' if matches!(value[i - 1], b'(' | b'[' | b'{' | b',' | b' ' | b':' | b'=') => {
+            b'\''
+                if apostrophes_close
+                    && matches!(value[i - 1], b'(' | b'[' | b'{' | b',' | b' ' | b':' | b'=') =>
+            {
                 let inside = quoted(value, i + 1, b'\'', 0);
-                if inside.end < value.len() {
+                apostrophes_close = inside.end < value.len();
+                if apostrophes_close {
                     i = inside.end;
                 }
             }
             _ => {}
         }
+        work::count(1);
         i += 1;
     }
     value.len()
@@ -129,8 +137,11 @@ pub(super) fn bare_len(rest: &[u8]) -> usize {
     let mut separator = None;
     let mut in_piece = true;
     let mut end = rest.len();
-    for (i, &byte) in rest.iter().enumerate() {
-        let next_ends = rest.get(i + 1).is_none_or(|b| is_end(*b));
+    for (i, &byte) in rest.steps().enumerate() {
+        if byte.is_ascii_alphanumeric() {
+            in_piece = true;
+            continue;
+        }
         match byte {
             b'\\' if matches!(rest.get(i + 1), Some(b'n' | b'r' | b't' | b'"' | b'\'')) => {
                 end = i;
@@ -147,7 +158,7 @@ pub(super) fn bare_len(rest: &[u8]) -> usize {
                 in_piece = false;
             }
             // Padding of base64.
-            b'=' if in_piece && (next_ends || rest[i + 1] == b'=') => {}
+            b'=' if in_piece && rest.get(i + 1).is_none_or(|b| is_end(*b) || *b == b'=') => {}
             b'=' | b':' => match separator {
                 Some(at) => return at,
                 None => in_piece = true,
@@ -165,8 +176,8 @@ pub(super) fn bare_len(rest: &[u8]) -> usize {
 fn headline_extent(value: &[u8], start: usize) -> Option<Range<usize>> {
     let rest = &value[start..];
     let line = &rest[..line_len(rest)];
-    let first = line.iter().position(|b| *b == b' ').unwrap_or(line.len());
-    let gap = line[first..].iter().take_while(|b| **b == b' ').count();
+    let first = line.steps().position(|b| *b == b' ').unwrap_or(line.len());
+    let gap = line[first..].steps().take_while(|b| **b == b' ').count();
     let second = &line[first + gap..];
     let one_word = ONE_WORD_SCHEMES.iter().any(|scheme| line[..first].eq_ignore_ascii_case(scheme));
     if one_word {
@@ -184,7 +195,7 @@ fn line_len(rest: &[u8]) -> usize {
             b'\r' | b'\n' | b'}' => return i,
             b'\\' if matches!(rest.get(i + 1), Some(b'n' | b'r')) => return i,
             b'"' | b'\'' | b'`' => {
-                let slashes = rest[..i].iter().rev().take_while(|b| **b == b'\\').count();
+                let slashes = rest[..i].steps().rev().take_while(|b| **b == b'\\').count();
                 if i == slashes || rest[i - slashes - 1] != b'=' {
                     return i - slashes;
                 }
@@ -193,6 +204,7 @@ fn line_len(rest: &[u8]) -> usize {
             }
             _ => {}
         }
+        work::count(1);
         i += 1;
     }
     rest.len()
@@ -201,7 +213,7 @@ fn line_len(rest: &[u8]) -> usize {
 /// Hidden already. Only a whole marker counts, or a value could pose as one.
 pub(super) fn is_marker(hidden: &[u8]) -> bool {
     let label = hidden.strip_prefix(MARKER_START).and_then(|rest| rest.strip_suffix(b"]"));
-    label.is_some_and(|label| label.iter().all(|b| matches!(b, b':' | b'_' | b'a'..=b'z')))
+    label.is_some_and(|label| label.steps().all(|b| matches!(b, b':' | b'_' | b'a'..=b'z')))
 }
 
 /// Unless nothing stands there, or nothing that tells anything.
@@ -211,7 +223,7 @@ pub(super) fn worth_hiding(value: &[u8], range: Range<usize>) -> Option<Range<us
 }
 
 fn tells_nothing(hidden: &[u8]) -> bool {
-    hidden.iter().all(|b| matches!(b, b'*' | b'-' | b'.'))
+    hidden.steps().all(|b| matches!(b, b'*' | b'-' | b'.'))
         || NOTHING.iter().any(|nothing| nothing.as_bytes() == hidden)
         || is_redacted_type(hidden)
 }
@@ -222,10 +234,10 @@ fn is_redacted_type(hidden: &[u8]) -> bool {
     let Some(at) = find(&hidden[..hidden.len().min(LONGEST_NAME)], b"[REDACTED") else { return false };
     let rest = &hidden[at + b"[REDACTED".len()..];
     // The brackets at the end may have been taken for what follows the value.
-    let close = rest.iter().position(|b| *b == b']').unwrap_or(rest.len());
-    hidden[..at].iter().all(is_type)
-        && rest[..close].iter().all(|b| *b == b' ' || is_type(b))
-        && rest[close..].iter().all(|b| matches!(b, b']' | b')'))
+    let close = rest.steps().position(|b| *b == b']').unwrap_or(rest.len());
+    hidden[..at].steps().all(is_type)
+        && rest[..close].steps().all(|b| *b == b' ' || is_type(b))
+        && rest[close..].steps().all(|b| matches!(b, b']' | b')'))
 }
 
 pub(super) fn is_end(byte: u8) -> bool {
@@ -233,8 +245,21 @@ pub(super) fn is_end(byte: u8) -> bool {
 }
 
 pub(super) fn find(haystack: &[u8], needle: &[u8]) -> Option<usize> {
-    haystack.windows(needle.len()).position(|w| w == needle)
+    let first = *needle.first()?;
+    let mut at = 0;
+    loop {
+        at += haystack.get(at..)?.steps().position(|byte| *byte == first)?;
+        // Comparing takes longer where a long needle begins over and over.
+        work::count(1 + needle.len() / ONE_STEP);
+        if haystack[at..].starts_with(needle) {
+            return Some(at);
+        }
+        at += 1;
+    }
 }
+
+/// Bytes compared in one step.
+const ONE_STEP: usize = 16;
 
 const NOTHING: &[&str] =
     &["None", "none", "null", "nil", "true", "false", "undefined", "()", "[]", "{}", "{}:", "Sensitive"];

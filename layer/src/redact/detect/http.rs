@@ -4,14 +4,15 @@ use std::ops::Range;
 
 use super::{Alphabet, MARKER_START};
 use crate::redact::keys::KeyRules;
+use crate::redact::work::Steps as _;
 
 /// `Bearer` and `Token`, then something that is no word of prose: "token expired" stays.
 pub(super) fn bearer(_: &KeyRules, value: &[u8], at: usize) -> Option<Range<usize>> {
     let (start, run) = after_scheme(value, at, Alphabet::Token68)?;
     let token = trim_dots(run);
-    let has = |test: fn(&u8) -> bool| token.iter().any(test);
+    let has = |test: fn(&u8) -> bool| token.steps().any(test);
     let odd = has(u8::is_ascii_digit)
-        || (has(u8::is_ascii_lowercase) && token.iter().skip(1).any(u8::is_ascii_uppercase))
+        || (has(u8::is_ascii_lowercase) && token.steps().skip(1).any(u8::is_ascii_uppercase))
         || token.len() >= 32;
     (token.len() >= 6 && odd).then(|| start..start + token.len())
 }
@@ -26,7 +27,7 @@ pub(super) fn basic(_: &KeyRules, value: &[u8], at: usize) -> Option<Range<usize
 /// `Digest username="…", response="…"` (RFC 7616), to the end of the line.
 pub(super) fn digest(_: &KeyRules, value: &[u8], at: usize) -> Option<Range<usize>> {
     let (start, _) = after_scheme(value, at, Alphabet::Word)?;
-    let line = value[start..].iter().take_while(|b| !matches!(b, b'\r' | b'\n')).count();
+    let line = value[start..].steps().take_while(|b| !matches!(b, b'\r' | b'\n')).count();
     Some(start..start + line)
 }
 
@@ -36,25 +37,37 @@ pub(super) fn command_line(_: &KeyRules, value: &[u8], at: usize) -> Option<Rang
         return None;
     }
     let flag =
-        value[at..].iter().take(MOST_FLAG).position(|b| matches!(b, b' ' | b'"' | b'\'' | b'=' | b'\\'))?;
+        value[at..].steps().take(MOST_FLAG).position(|b| matches!(b, b' ' | b'"' | b'\'' | b'=' | b'\\'))?;
     let gap = |b: &&u8| matches!(b, b' ' | b'"' | b'\'' | b'=' | b',' | b'\\');
-    let start = at + flag + value[at + flag..].iter().take(MOST_GAP).take_while(gap).count();
+    let start = at + flag + value[at + flag..].steps().take(MOST_GAP).take_while(gap).count();
     if value[start..].starts_with(MARKER_START) {
         return None;
     }
     let word = |from: usize| {
-        let rest = value[from..].iter().take(512);
+        let rest = value[from..].steps().take(512);
         rest.take_while(|b| !b.is_ascii_whitespace() && !matches!(b, b'"' | b'\'')).count()
     };
     let mut len = word(start);
-    // `-u a:b,-u c:d`: the next flag is glued to this password, which may hold a comma itself.
+    let mut colon = value[start..start + len].steps().position(|b| *b == b':');
+    // `-u a:b,-u c:d`: the next flag is glued to this password, which may hold a comma itself. Flags without a password
+    // are passed over a few times, since each of them looks for itself.
+    let mut without = 0;
     while value[start..start + len].ends_with(b"-u") && value.get(start + len) == Some(&b' ') {
-        len += 1 + word(start + len + 1);
+        let next = word(start + len + 1);
+        if colon.is_none() {
+            let at = len + 1;
+            colon = value[start + at..start + at + next].steps().position(|b| *b == b':').map(|i| at + i);
+            without += 1;
+            if without > MOST_WITHOUT {
+                return None;
+            }
+        }
+        len += 1 + next;
     }
-    let colon = value[start..start + len].iter().position(|b| *b == b':')?;
+    let colon = colon?;
     let password = &value[start + colon + 1..start + len];
     // `docker run -u 1000:1000`
-    let ids = value[start..start + len].iter().all(|b| b.is_ascii_digit() || *b == b':');
+    let ids = value[start..start + len].steps().all(|b| b.is_ascii_digit() || *b == b':');
     (!ids && !password.is_empty() && !password.starts_with(b"/"))
         .then(|| start..whole_char(value, start + len))
 }
@@ -79,7 +92,7 @@ pub(super) fn jwt(_: &KeyRules, value: &[u8], at: usize) -> Option<Range<usize>>
 
 /// A Telegram bot token: digits before `:AA`, 33 characters after.
 pub(super) fn telegram(_: &KeyRules, value: &[u8], at: usize) -> Option<Range<usize>> {
-    let digits = value[..at].iter().rev().take(16).take_while(|b| b.is_ascii_digit()).count();
+    let digits = value[..at].steps().rev().take(16).take_while(|b| b.is_ascii_digit()).count();
     let run = Alphabet::Dash.run(value, at + 1);
     (digits >= 5 && run >= 34).then(|| at - digits..at + 1 + run)
 }
@@ -102,7 +115,7 @@ pub(super) fn airtable(_: &KeyRules, value: &[u8], dot: usize) -> Option<Range<u
     if value.get(dot) != Some(&b'.') || !value[start..dot].starts_with(b"pat") {
         return None;
     }
-    let is_word = value[start..dot].iter().all(u8::is_ascii_alphanumeric);
+    let is_word = value[start..dot].steps().all(u8::is_ascii_alphanumeric);
     let run = Alphabet::Hex.run(value, dot + 1);
     (is_word && run >= 40).then(|| start..dot + 1 + Alphabet::Alnum.run(value, dot + 1))
 }
@@ -111,9 +124,14 @@ pub(super) fn airtable(_: &KeyRules, value: &[u8], dot: usize) -> Option<Range<u
 pub(super) fn discord(_: &KeyRules, value: &[u8], at: usize) -> Option<Range<usize>> {
     let part = |from: usize, most: usize| {
         let rest = value.get(from..).unwrap_or_default();
-        rest.iter().take(most).take_while(|b| Alphabet::Dash.contains(**b)).count()
+        rest.steps().take(most).take_while(|b| Alphabet::Dash.contains(**b)).count()
     };
-    let (first, middle) = (part(at, 32), at + part(at, 32) + 1);
+    let first = part(at, 32);
+    // Most words that begin so are shorter.
+    if first < 22 {
+        return None;
+    }
+    let middle = at + first + 1;
     let second = part(middle, 16);
     let signature = middle + second + 1;
     let dots = value.get(middle - 1) == Some(&b'.') && value.get(signature - 1) == Some(&b'.');
@@ -125,7 +143,7 @@ pub(super) fn discord(_: &KeyRules, value: &[u8], at: usize) -> Option<Range<usi
 /// before the scheme decides nothing: a token can be glued to it (`0Bearer …`), and the shape of what follows keeps
 /// prose out well enough (`forbearer`, `subtoken expired`).
 fn after_scheme(value: &[u8], at: usize, alphabet: Alphabet) -> Option<(usize, &[u8])> {
-    let word = value[at..].iter().take(16).position(|b| *b == b' ')?;
+    let word = value[at..].steps().take(16).position(|b| *b == b' ')?;
     let blanks = value[at + word..].iter().take(8).take_while(|b| **b == b' ').count();
     let start = at + word + blanks;
     Some((start, &value[start..start + alphabet.run(value, start)]))
@@ -133,6 +151,8 @@ fn after_scheme(value: &[u8], at: usize, alphabet: Alphabet) -> Option<(usize, &
 
 const MOST_FLAG: usize = 16;
 const MOST_GAP: usize = 32;
+/// Names of users before the first password.
+const MOST_WITHOUT: usize = 8;
 
 fn trim_dots(mut run: &[u8]) -> &[u8] {
     while let [head @ .., b'.' | b'/'] = run {
@@ -145,7 +165,7 @@ fn decodes_to_a_colon(run: &[u8]) -> bool {
     let mut bits = 0u32;
     let mut count = 0;
     let mut colon = false;
-    for &byte in run.iter().take_while(|b| **b != b'=') {
+    for &byte in run.steps().take_while(|b| **b != b'=') {
         let six = match byte {
             b'A'..=b'Z' => byte - b'A',
             b'a'..=b'z' => byte - b'a' + 26,

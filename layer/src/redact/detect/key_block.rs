@@ -3,7 +3,9 @@
 use std::ops::Range;
 
 use super::Alphabet;
+use super::extent::find;
 use crate::redact::keys::KeyRules;
+use crate::redact::work::{self, Steps as _};
 
 /// `at` is at `PRIVATE KEY`, rarer in logs than `-----`. Line ends may be real, escaped or gone.
 pub(super) fn pem(_: &KeyRules, value: &[u8], at: usize) -> Option<Range<usize>> {
@@ -19,11 +21,11 @@ pub(super) fn pem(_: &KeyRules, value: &[u8], at: usize) -> Option<Range<usize>>
         let footer = floor + end;
         let near = &value[footer.saturating_sub(MOST_BODY)..footer];
         let near = &near[rfind(near, b"-----").map_or(0, |dashes| dashes + 5)..];
-        let body = near.iter().rev().take_while(|b| is_body(**b)).count();
+        let body = near.steps().rev().take_while(|b| is_body(**b)).count();
         return Some(footer - body..line_end(value, at));
     }
     // Half a header: `PRIVATE KEY-----` and a body.
-    let tail = value[at + LABEL.len()..].iter().take_while(|b| **b == b'-').count();
+    let tail = value[at + LABEL.len()..].steps().take_while(|b| **b == b'-').count();
     (tail >= 4).then(|| at..footer_end(value, at))
 }
 
@@ -48,7 +50,7 @@ fn footer_end(value: &[u8], at: usize) -> usize {
 fn line_end(value: &[u8], at: usize) -> usize {
     let rest = &value[at.min(value.len())..];
     let is_label = |b: &&u8| b.is_ascii_uppercase() || b.is_ascii_digit() || **b == b' ';
-    let label = rest.iter().take(LONGEST_LABEL).take_while(is_label).count();
+    let label = rest.steps().take(LONGEST_LABEL).take_while(is_label).count();
     let dashes = rest[label..].iter().take(5).take_while(|b| **b == b'-').count();
     if dashes == 0 { at } else { at + label + dashes }
 }
@@ -59,12 +61,10 @@ fn is_body(byte: u8) -> bool {
         || matches!(byte, b'+' | b'/' | b'=' | b'\\' | b'-')
 }
 
-fn find(haystack: &[u8], needle: &[u8]) -> Option<usize> {
-    haystack.windows(needle.len()).position(|w| w == needle)
-}
-
 fn rfind(haystack: &[u8], needle: &[u8]) -> Option<usize> {
-    haystack.windows(needle.len()).rposition(|w| w == needle)
+    let found = haystack.windows(needle.len()).rposition(|w| w == needle);
+    work::count(haystack.len() - found.unwrap_or(0));
+    found
 }
 
 const LABEL: &[u8] = b"PRIVATE KEY";

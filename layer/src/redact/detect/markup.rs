@@ -5,18 +5,19 @@ use std::ops::Range;
 use super::extent::{find, worth_hiding};
 use super::name::{self, is_name, names_a_credential, names_a_secret};
 use crate::redact::keys::KeyRules;
+use crate::redact::work::Steps as _;
 
 /// `at` is at `</`: what stands between it and the opening tag.
 pub(super) fn closing(rules: &KeyRules, value: &[u8], at: usize) -> Option<Range<usize>> {
     let rest = &value[at + 2..];
-    let tag = rest.iter().take(name::LONGEST_NAME).take_while(|b| is_name(**b) || **b == b':').count();
+    let tag = rest.steps().take(name::LONGEST_NAME).take_while(|b| is_name(**b) || **b == b':').count();
     let tag = &rest[..tag];
     if !names_a_secret(rules, local(tag)) {
         return None;
     }
     let before = &value[at.saturating_sub(MOST_TEXT)..at];
     let floor = at - before.len();
-    let start = floor + before.iter().rposition(|b| matches!(b, b'>' | b'<')).map_or(0, |end| end + 1);
+    let start = floor + before.steps().rposition(|b| matches!(b, b'>' | b'<')).map_or(0, |end| end + 1);
     worth_hiding(value, whole(value, start)..at)
 }
 
@@ -42,11 +43,14 @@ pub(super) fn opening(rules: &KeyRules, value: &[u8], at: usize) -> Option<Range
         return Some(inside..close);
     }
     let mut i = inside;
-    while let Some(open) = value[i..].iter().position(|b| *b == b'<').map(|at| i + at) {
+    while let Some(open) = value[i..].steps().position(|b| *b == b'<').map(|at| i + at) {
         let is_closing = value.get(open + 1) == Some(&b'/');
         let from = open + 1 + usize::from(is_closing);
-        let len =
-            value[from..].iter().take(name::LONGEST_NAME).take_while(|b| is_name(**b) || **b == b':').count();
+        let len = value[from..]
+            .steps()
+            .take(name::LONGEST_NAME)
+            .take_while(|b| is_name(**b) || **b == b':')
+            .count();
         let other = &value[from..from + len];
         if is_closing && other == tag {
             return worth_hiding(value, inside..open);
@@ -57,16 +61,16 @@ pub(super) fn opening(rules: &KeyRules, value: &[u8], at: usize) -> Option<Range
         }
         i = from + len;
     }
-    let len = value[inside..].iter().position(|b| b.is_ascii_whitespace() || *b == b'<');
+    let len = value[inside..].steps().position(|b| b.is_ascii_whitespace() || *b == b'<');
     let end = len.map_or(value.len(), |len| inside + len);
     // `'--token <TOKEN>' is required`
-    let is_said = value[inside..end].iter().any(|b| b.is_ascii_alphanumeric() || *b >= 0x80);
+    let is_said = value[inside..end].steps().any(|b| b.is_ascii_alphanumeric() || *b >= 0x80);
     is_said.then(|| worth_hiding(value, inside..end))?
 }
 
 /// The name without its namespace.
 fn local(tag: &[u8]) -> &[u8] {
-    tag.iter().rposition(|b| *b == b':').map_or(tag, |colon| &tag[colon + 1..])
+    tag.steps().rposition(|b| *b == b':').map_or(tag, |colon| &tag[colon + 1..])
 }
 
 /// A look-behind that ends within a character starts at the next one.

@@ -3,6 +3,7 @@
 use std::ops::Range;
 
 use crate::redact::keys::{KeyClass, KeyRules};
+use crate::redact::work::Steps as _;
 
 /// A name that stands before a sign.
 #[derive(Debug)]
@@ -34,7 +35,7 @@ pub(super) fn before(value: &[u8], at: usize) -> Option<Name> {
             end -= trailing(&value[floor..end], LONGEST_NAME, |byte| byte == b'\\');
         }
         b']' => {
-            let open = floor + value[floor..end].iter().rposition(|byte| *byte == b'[')?;
+            let open = floor + value[floor..end].steps().rposition(|byte| *byte == b'[')?;
             let outer = open - trailing(&value[floor..open], LONGEST_NAME, is_name);
             end -= 1;
             end -= trailing(&value[open + 1..end], LONGEST_NAME, is_wrapping);
@@ -119,7 +120,7 @@ pub(super) fn names_a_person(rules: &KeyRules, name: &[u8]) -> bool {
 
 /// How many bytes at the end belong, `most` at most.
 pub(super) fn trailing(bytes: &[u8], most: usize, belongs: impl Fn(u8) -> bool) -> usize {
-    bytes.iter().rev().take(most).take_while(|byte| belongs(**byte)).count()
+    bytes.steps().rev().take(most).take_while(|byte| belongs(**byte)).count()
 }
 
 pub(super) fn is_name(byte: u8) -> bool {

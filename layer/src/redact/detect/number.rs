@@ -4,6 +4,7 @@ use std::ops::Range;
 
 use super::{Alphabet, name};
 use crate::redact::keys::KeyRules;
+use crate::redact::work::{self, Steps as _};
 
 /// A payment card: issuer range, length of the brand, and the Luhn digit (ISO/IEC 7812-1).
 pub(super) fn card(_: &KeyRules, value: &[u8], at: usize) -> Option<Range<usize>> {
@@ -157,10 +158,10 @@ fn in_run(value: &[u8], at: usize, number: &Number<'_>) -> Option<Range<usize>> 
             start += separator(value, start)?;
             continue;
         }
-        let run = value[start..].iter().take_while(|b| b.is_ascii_digit()).count();
+        let run = value[start..].steps().take_while(|b| b.is_ascii_digit()).count();
         let fresh = start == 0 || !value[start - 1].is_ascii_digit();
         if fresh && !is_fraction(value, start) {
-            let zeros = value[start..start + run].iter().take_while(|b| **b == b'0').count();
+            let zeros = value[start..start + run].steps().take_while(|b| **b == b'0').count();
             let padded =
                 (zeros > 0 && run - zeros >= SHORTEST).then(|| number_end(value, start + zeros, number));
             if let Some(end) = number_end(value, start, number).or(padded.flatten()) {
@@ -173,6 +174,7 @@ fn in_run(value: &[u8], at: usize, number: &Number<'_>) -> Option<Range<usize>> 
 }
 
 fn number_end(value: &[u8], start: usize, number: &Number<'_>) -> Option<usize> {
+    work::count(NUMBER);
     let mut digits = [0u8; LONGEST];
     let mut count = 0;
     let mut used: Option<&[u8]> = None;
@@ -232,8 +234,8 @@ fn is_fraction(value: &[u8], start: usize) -> bool {
 /// Whether the digits are a stretch of a UUID or of a digest: letters around them, all hexadecimal.
 fn is_in_hex(value: &[u8], start: usize, end: usize, grouped: bool) -> bool {
     let is_hex = |b: &&u8| b.is_ascii_hexdigit() || **b == b'-';
-    let before = value[..start].iter().rev().take(64).take_while(is_hex);
-    let after = value[end..].iter().take(64).take_while(is_hex);
+    let before = value[..start].steps().rev().take(64).take_while(is_hex);
+    let after = value[end..].steps().take(64).take_while(is_hex);
     let (mut letters, mut len) = (0, end - start);
     for byte in before.chain(after) {
         letters += usize::from(byte.is_ascii_alphabetic());
@@ -322,6 +324,9 @@ fn brand_lengths(digits: &[u8]) -> &'static [usize] {
 }
 
 const NAMED: &[(&[u8], usize)] = &[(b"siren", 9), (b"siret", 14), (b"rpps", 11)];
+
+/// What it costs to look whether a number begins at a group of digits.
+const NUMBER: usize = 48;
 
 const SHORTEST: usize = 13;
 const LONGEST: usize = 19;

@@ -9,6 +9,7 @@ use std::ops::Range;
 use super::Alphabet;
 use super::name::trailing;
 use crate::redact::keys::KeyRules;
+use crate::redact::work::Steps as _;
 
 /// `at` is the sign behind a name, which may be a weak one.
 pub(super) fn behind_weak_name(value: &[u8], at: usize, name: &Range<usize>) -> Option<Range<usize>> {
@@ -21,13 +22,13 @@ pub(super) fn behind_weak_name(value: &[u8], at: usize, name: &Range<usize>) -> 
         let ends = |b: &u8| {
             b.is_ascii_whitespace() || matches!(b, b'&' | b'#' | b'"' | b'\'' | b'`' | b'<' | b'>' | b')')
         };
-        let len = value[start..].iter().position(ends).unwrap_or(value.len() - start);
+        let len = value[start..].steps().position(ends).unwrap_or(value.len() - start);
         return is_random(&value[start..start + len]).then_some(start..start + len);
     }
     let open = |b: &&u8| matches!(b, b' ' | b'>' | b'"' | b'\'' | b'\\' | b'(');
     let start = at + 1 + value[at + 1..].iter().take(8).take_while(open).count();
     // Not the sign itself, which ends names as densely as it stands.
-    let len = value[start..].iter().take_while(|b| Alphabet::Base64.contains(**b) && **b != b'=').count();
+    let len = value[start..].steps().take_while(|b| Alphabet::Base64.contains(**b) && **b != b'=').count();
     let padding = value[start + len..].iter().take(2).take_while(|b| **b == b'=').count();
     is_opaque(&value[start..start + len]).then_some(start..start + len + padding)
 }
@@ -40,12 +41,12 @@ pub(super) fn aws_secret(_: &KeyRules, value: &[u8], at: usize) -> Option<Range<
     }
     // A path may go on behind it.
     let is_secret = |run: &[u8]| {
-        (40..=48).contains(&run.len()) && is_mixed(run) && !run.iter().all(u8::is_ascii_hexdigit)
+        (40..=48).contains(&run.len()) && is_mixed(run) && !run.steps().all(u8::is_ascii_hexdigit)
     };
     let end = value.len().min(at + id + NEAR);
     let mut i = at + id;
     while i < end {
-        let run = value[i..].iter().take(64).take_while(|b| is_base64(**b)).count();
+        let run = value[i..].steps().take(64).take_while(|b| is_base64(**b)).count();
         if is_secret(&value[i..i + run]) {
             return Some(at..i + run);
         }
@@ -81,13 +82,13 @@ pub(crate) fn tokens(value: &[u8]) -> impl Iterator<Item = Range<usize>> {
 
 /// At least 28 characters, 4 of them upper case, 4 lower case, 3 digits; neither hexadecimal nor a UUID.
 fn is_opaque(token: &[u8]) -> bool {
-    let count = |test: fn(&u8) -> bool| token.iter().filter(|b| test(b)).count();
+    let count = |test: fn(&u8) -> bool| token.steps().filter(|b| test(b)).count();
     token.len() >= SHORTEST
-        && token.iter().all(|b| Alphabet::Base64.contains(*b))
+        && token.steps().all(|b| Alphabet::Base64.contains(*b))
         && count(u8::is_ascii_uppercase) >= 4
         && count(u8::is_ascii_lowercase) >= 4
         && count(u8::is_ascii_digit) >= 3
-        && !token.iter().all(|b| b.is_ascii_hexdigit() || *b == b'-')
+        && !token.steps().all(|b| b.is_ascii_hexdigit() || *b == b'-')
 }
 
 /// What nobody types into a query: `?code=4xJ9…` and not `?code=404`, `?key=name`.
@@ -96,9 +97,9 @@ fn is_random(text: &[u8]) -> bool {
 }
 
 fn is_mixed(text: &[u8]) -> bool {
-    let has = |test: fn(&u8) -> bool| text.iter().any(test);
+    let has = |test: fn(&u8) -> bool| text.steps().any(test);
     (has(u8::is_ascii_digit) && has(u8::is_ascii_alphabetic))
-        || (text.iter().skip(1).any(u8::is_ascii_uppercase) && has(u8::is_ascii_lowercase))
+        || (text.steps().skip(1).any(u8::is_ascii_uppercase) && has(u8::is_ascii_lowercase))
 }
 
 fn is_base64(byte: u8) -> bool {

@@ -5,6 +5,7 @@ use std::ops::Range;
 use super::extent::{extent, worth_hiding};
 use super::name::{self, is_name, names_a_secret};
 use crate::redact::keys::KeyRules;
+use crate::redact::work::Steps as _;
 
 /// `at` is the quote that ends the first string.
 pub(super) fn verify(rules: &KeyRules, value: &[u8], at: usize) -> Option<Range<usize>> {
@@ -27,14 +28,14 @@ pub(super) fn verify(rules: &KeyRules, value: &[u8], at: usize) -> Option<Range<
     let found = extent(value, second, false)?;
     let is_string = found.start > second;
     let behind =
-        value[found.end..].iter().take(MOST_SLASHES).find(|b| !matches!(b, b'"' | b'\'' | b'\\' | b' '));
+        value[found.end..].steps().take(MOST_SLASHES).find(|b| !matches!(b, b'"' | b'\'' | b'\\' | b' '));
     if is_string && behind == Some(&b':') {
         return None;
     }
     // A list of the names of fields, `["username", "password", "email"]`, is no secret.
     let paired = outside.last() == Some(&b'(') || value[start] == b'-';
     let is_word =
-        found.len() <= 16 && value[found.clone()].iter().all(|b| b.is_ascii_lowercase() || *b == b'_');
+        found.len() <= 16 && value[found.clone()].steps().all(|b| b.is_ascii_lowercase() || *b == b'_');
     if !paired && is_word {
         return None;
     }

@@ -6,6 +6,7 @@ use std::ops::Range;
 use super::extent::{extent, find, worth_hiding};
 use super::name::{self, is_name, names_a_secret};
 use crate::redact::keys::KeyRules;
+use crate::redact::work::Steps as _;
 
 /// `at` is the sign behind `word`, which may be one such as `name`.
 pub(super) fn verify(rules: &KeyRules, value: &[u8], at: usize, word: &Range<usize>) -> Option<Range<usize>> {
@@ -31,7 +32,7 @@ fn bounded(value: &[u8], start: usize) -> Option<Range<usize>> {
     let open = rest.iter().take(8).take_while(|b| matches!(b, b'\\' | b'"' | b'\'' | b'`')).count();
     let inside = &rest[open..];
     let len =
-        inside.iter().take(name::LONGEST_NAME).take_while(|b| is_name(**b) || (open > 0 && **b == b' '));
+        inside.steps().take(name::LONGEST_NAME).take_while(|b| is_name(**b) || (open > 0 && **b == b' '));
     let len = len.count();
     (len >= 2).then_some(start + open..start + open + len)
 }
@@ -51,14 +52,14 @@ fn part_of_form(value: &[u8], word: usize, end: usize) -> Option<Range<usize>> {
 
 /// `<property name="password">…</property>`.
 fn content(value: &[u8], word: usize, end: usize) -> Option<Range<usize>> {
-    let tag = value[word.saturating_sub(NEAR)..word].iter().rev().find(|b| matches!(b, b'<' | b'>'))?;
+    let tag = value[word.saturating_sub(NEAR)..word].steps().rev().find(|b| matches!(b, b'<' | b'>'))?;
     let rest = &value[end..value.len().min(end + FAR)];
-    let close = rest.iter().position(|b| *b == b'>').filter(|close| *close > 0)?;
+    let close = rest.steps().position(|b| *b == b'>').filter(|close| *close > 0)?;
     if *tag != b'<' || rest[close - 1] == b'/' || rest[..close].contains(&b'<') {
         return None;
     }
     let start = end + close + 1;
-    let len = value[start..].iter().position(|b| *b == b'<').unwrap_or(value.len() - start);
+    let len = value[start..].steps().position(|b| *b == b'<').unwrap_or(value.len() - start);
     (!value[start..start + len].trim_ascii().is_empty()).then_some(start..start + len)
 }
 
@@ -66,7 +67,7 @@ fn content(value: &[u8], word: usize, end: usize) -> Option<Range<usize>> {
 fn after(value: &[u8], from: usize) -> Option<Range<usize>> {
     let until = value.len().min(from + FAR);
     let until =
-        from + value[from..until].iter().position(|b| matches!(b, b'}' | b'>')).unwrap_or(until - from);
+        from + value[from..until].steps().position(|b| matches!(b, b'}' | b'>')).unwrap_or(until - from);
     let signs = (from..until).filter(|at| matches!(value[*at], b':' | b'=')).take(MOST_SIGNS);
     signs.filter_map(|at| behind_value(value, at)).next()
 }
@@ -74,7 +75,8 @@ fn after(value: &[u8], from: usize) -> Option<Range<usize>> {
 /// The same before the name.
 fn before(value: &[u8], until: usize) -> Option<Range<usize>> {
     let from = until.saturating_sub(FAR);
-    let from = value[from..until].iter().rposition(|b| matches!(b, b'{' | b'<')).map_or(from, |at| from + at);
+    let from =
+        value[from..until].steps().rposition(|b| matches!(b, b'{' | b'<')).map_or(from, |at| from + at);
     let signs = (from..until).rev().filter(|at| matches!(value[*at], b':' | b'=')).take(MOST_SIGNS);
     signs.filter_map(|at| behind_value(value, at)).find(|range| range.end < until)
 }

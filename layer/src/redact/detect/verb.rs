@@ -5,16 +5,17 @@ use std::ops::Range;
 use super::extent::{bare_len, extent, worth_hiding};
 use super::name::{self, is_secret, names_a_secret};
 use crate::redact::keys::KeyRules;
+use crate::redact::work::Steps as _;
 
 /// `at` is near the end of the name, before a blank and the verb. Most of what is said about secrets is prose ("the
 /// password is wrong", "the token is base64"): what has no quotes around it counts if no word looks like it.
 pub(super) fn verify(rules: &KeyRules, value: &[u8], at: usize) -> Option<Range<usize>> {
-    let end = at + value[at..].iter().take(8).position(|b| *b == b' ')?;
+    let end = at + value[at..].steps().take(8).position(|b| *b == b' ')?;
     let name = name::before(value, end)?;
     if !is_secret(rules, value, &name) {
         return None;
     }
-    let verb = value[end + 1..].iter().take(8).position(|b| *b == b' ')?;
+    let verb = value[end + 1..].steps().take(8).position(|b| *b == b' ')?;
     let start = end + 1 + verb + 1;
     if matches!(value.get(start), Some(b'"' | b'\'' | b'`')) {
         return worth_hiding(value, extent(value, start, false)?);
@@ -22,7 +23,7 @@ pub(super) fn verify(rules: &KeyRules, value: &[u8], at: usize) -> Option<Range<
     let len = bare_len(&value[start..value.len().min(start + MOST_WORD)]);
     let mut word = &value[start..start + len];
     // `…,password is …`: the next name is glued to the value.
-    if let Some(sign) = word.iter().rposition(|b| matches!(b, b',' | b';' | b'|'))
+    if let Some(sign) = word.steps().rposition(|b| matches!(b, b',' | b';' | b'|'))
         && names_a_secret(rules, &word[sign + 1..])
     {
         word = &word[..sign];
@@ -31,13 +32,13 @@ pub(super) fn verify(rules: &KeyRules, value: &[u8], at: usize) -> Option<Range<
     let end = start + word.len();
     // `the token is 3600 seconds old`
     let is_number =
-        word.len() >= FEWEST_DIGITS && word.iter().all(u8::is_ascii_digit) && ends_there(&value[end..]);
+        word.len() >= FEWEST_DIGITS && word.steps().all(u8::is_ascii_digit) && ends_there(&value[end..]);
     (is_number || is_no_word(word)).then(|| worth_hiding(value, start..end))?
 }
 
 /// Whether no word follows.
 fn ends_there(rest: &[u8]) -> bool {
-    let next = rest.iter().take(4).find(|b| !matches!(b, b' ' | b'.'));
+    let next = rest.steps().take(4).find(|b| !matches!(b, b' ' | b'.'));
     next.is_none_or(|b| !b.is_ascii_alphanumeric())
 }
 
@@ -50,9 +51,9 @@ fn trim_end(mut word: &[u8]) -> &[u8] {
 
 /// Letters and digits in turn, signs that no word has, or capitals where none belong (`bCd`).
 fn is_no_word(word: &[u8]) -> bool {
-    let has = |test: fn(&u8) -> bool| word.iter().any(test);
+    let has = |test: fn(&u8) -> bool| word.steps().any(test);
     let turns = word.windows(2).filter(|two| is_turn(two[0], two[1])).count();
-    let signs = word.iter().filter(|b| b"!$*+~@#%^&=?|".contains(b)).count();
+    let signs = word.steps().filter(|b| b"!$*+~@#%^&=?|".contains(b)).count();
     let capital = |three: &[u8]| matches!(three, [a, b, c] if a.is_ascii_lowercase() && b.is_ascii_uppercase() && c.is_ascii_lowercase());
     // `SHA256`, `base64-encoded`, `OAuth2` have one turn or two, and `3 days` none.
     let of_both = has(u8::is_ascii_digit) && has(u8::is_ascii_alphabetic);

@@ -5,6 +5,7 @@ use std::ops::Range;
 use super::extent::{extent, worth_hiding};
 use super::name::{self, is_name, names_a_credential};
 use crate::redact::keys::KeyRules;
+use crate::redact::work::Steps as _;
 
 /// `at` is the sign behind `word`. A type with more fields describes something: a parser's `Token { kind: Ident, … }`.
 pub(super) fn verify(rules: &KeyRules, value: &[u8], at: usize, word: &Range<usize>) -> Option<Range<usize>> {
@@ -18,10 +19,10 @@ pub(super) fn verify(rules: &KeyRules, value: &[u8], at: usize, word: &Range<usi
     if !names_a_credential(rules, &value[named..outside.len()]) {
         return None;
     }
-    let blank = value[at + 1..].iter().take(MOST_BLANKS).take_while(|b| b.is_ascii_whitespace()).count();
+    let blank = value[at + 1..].steps().take(MOST_BLANKS).take_while(|b| b.is_ascii_whitespace()).count();
     let found = extent(value, at + 1 + blank, false)?;
     let is_behind = |b: &&u8| !(b.is_ascii_whitespace() || matches!(b, b'"' | b'\'' | b'\\' | b','));
-    let closing = value[found.end..].iter().take(MOST_BLANKS).find(is_behind);
+    let closing = value[found.end..].steps().take(MOST_BLANKS).find(is_behind);
     matches!(closing, None | Some(b'}' | b')')).then(|| worth_hiding(value, found))?
 }
 

@@ -5,6 +5,8 @@ use std::sync::LazyLock;
 use unicode_normalization::UnicodeNormalization;
 use unicode_normalization::char::is_combining_mark;
 
+use crate::redact::work;
+
 /// A folded name.
 pub(super) struct Folded<'a> {
     /// Lower-case letters, without separators and digits. Letters that are not Latin stay as UTF-8.
@@ -18,10 +20,16 @@ pub(super) struct Folded<'a> {
 /// Folds `name` and hands it to `then`; short ASCII names cost no allocation.
 pub(super) fn with<R>(name: &str, then: impl FnOnce(&Folded<'_>) -> R) -> R {
     if name.len() <= STACK && name.is_ascii() {
+        work::count(ASCII * name.len());
         let (mut letters, mut alnum, mut starts) = ([0; STACK], [0; STACK], [false; STACK + 1]);
         return then(&split(name.as_bytes(), &mut letters, &mut alnum, &mut starts));
     }
+    work::count(ANY * name.len());
     let plain = to_plain(name);
+    if plain.len() <= STACK {
+        let (mut letters, mut alnum, mut starts) = ([0; STACK], [0; STACK], [false; STACK + 1]);
+        return then(&split(plain.as_bytes(), &mut letters, &mut alnum, &mut starts));
+    }
     let (mut letters, mut alnum, mut starts) =
         (vec![0; plain.len()], vec![0; plain.len()], vec![false; plain.len() + 1]);
     then(&split(plain.as_bytes(), &mut letters, &mut alnum, &mut starts))
@@ -149,6 +157,10 @@ const LOOK_ALIKES: &[(&str, &str)] = &[
     // Latin letters that NFKD leaves alone
     ("ıɩɪɑɡɢʏłŁøØđĐħŧᴀʙᴄᴅᴇꜰʜᴊᴋʟᴍɴᴏᴘʀꜱᴛᴜᴠᴡᴢ", "iiiaggylLoOdDhtabcdefhjklmnoprstuvwz"),
 ];
+
+/// What a byte of a name costs, with what is then looked up in the tables.
+const ASCII: usize = 10;
+const ANY: usize = 20;
 
 /// Longer names are rare enough to pay for an allocation.
 const STACK: usize = 64;

@@ -47,3 +47,36 @@ impl Quick {
 
 /// Three letters of five bits.
 const SLOTS: usize = 1 << 15;
+
+/// How texts in any script begin, as a set of their first three bytes: nearly all that is looked at begins otherwise.
+#[derive(Clone, Debug)]
+pub(super) struct Starts([u64; STARTS / 64]);
+
+impl Starts {
+    pub(super) fn new<'a>(texts: impl Iterator<Item = &'a [u8]>) -> Starts {
+        let mut starts = Starts([0; STARTS / 64]);
+        for text in texts {
+            match Starts::slot(text) {
+                Some(slot) => starts.0[slot / 64] |= 1 << (slot % 64),
+                // Too short to be told by three.
+                None => starts.0 = [u64::MAX; STARTS / 64],
+            }
+        }
+        starts
+    }
+
+    /// False if none of the texts stands at the start of `rest`.
+    pub(super) fn may_be(&self, rest: &[u8]) -> bool {
+        Starts::slot(rest).is_some_and(|slot| self.0[slot / 64] >> (slot % 64) & 1 == 1)
+    }
+
+    /// Of what is shorter none.
+    fn slot(text: &[u8]) -> Option<usize> {
+        let [a, b, c] = *text.first_chunk()?;
+        let three = u32::from_le_bytes([a, b, c, 0]);
+        Some((three.wrapping_mul(0x9e37_79b1) >> 20) as usize)
+    }
+}
+
+/// As many as a slot of twelve bits tells apart.
+const STARTS: usize = 1 << 12;

@@ -9,6 +9,7 @@ use crate::redact::custom::Find;
 use crate::redact::decode::{Budget, Run, escape, list, word};
 use crate::redact::detect::{DETECTORS, Trigger};
 use crate::redact::keys::KeyRules;
+use crate::redact::work::Steps as _;
 
 /// What was noticed on the way.
 #[derive(Debug, Default)]
@@ -60,7 +61,7 @@ impl Scanner {
         runs.clear();
         *escaped = false;
         let mut done = Done::default();
-        let mut hit = |budget: &mut Budget, detector: usize, at: usize| -> Option<usize> {
+        let mut hit = |budget: &mut Budget, detector: usize, stem: usize, at: usize| -> Option<usize> {
             if reach.get(detector).is_some_and(|end| start + at < *end as usize) {
                 // What a detector found reaches as far as it can see: looking again inside would find no more.
                 // What a name gives away may hold another name that reaches further, but not without end.
@@ -70,8 +71,8 @@ impl Scanner {
                 *nested += 1;
             }
             budget.spend(cost_of_a_look(detector));
-            let Find { range, label } = self.detect(detector, keys, text, at, budget)?;
-            budget.spend(range.len());
+            let Find { range, label } = self.detect(detector, keys, text, at, stem, budget)?;
+            budget.spend(HIT);
             let (hit_start, hit_end) = ((start + range.start) as u32, (start + range.end) as u32);
             let label = label.unwrap_or(self.labels[detector]);
             hits.push(Hit { start: hit_start, end: hit_end, label, mixed: false });
@@ -89,21 +90,21 @@ impl Scanner {
             let (at, kinds) = filter::unpack(*candidate);
             let at = at - start;
             if kinds & STEM != 0 {
-                self.stems.at(text, at, |detector| match detector {
+                self.stems.at(text, at, |detector, stem| match detector {
                     ENCODED => done.word = word::look(text, at, done.word, runs),
-                    detector => _ = hit(budget, detector, at),
+                    detector => _ = hit(budget, detector, stem, at),
                 });
             }
             if kinds & COUNTRY != 0 {
-                self.country.iter().for_each(|detector| _ = hit(budget, *detector, at - 3));
+                self.country.iter().for_each(|detector| _ = hit(budget, *detector, 0, at - 3));
             }
             if kinds & SIGN_HERE != 0 {
                 match text[at] {
-                    b'@' => self.at.iter().for_each(|detector| _ = hit(budget, *detector, at)),
+                    b'@' => self.at.iter().for_each(|detector| _ = hit(budget, *detector, 0, at)),
                     b':' | b'=' => {
-                        self.assign.iter().for_each(|detector| _ = hit(budget, *detector, at));
+                        self.assign.iter().for_each(|detector| _ = hit(budget, *detector, 0, at));
                         if text[at..].starts_with(b"://") {
-                            self.scheme.iter().for_each(|detector| _ = hit(budget, *detector, at));
+                            self.scheme.iter().for_each(|detector| _ = hit(budget, *detector, 0, at));
                         }
                     }
                     b'%' | b'&' => *escaped = *escaped || escape::read(text, at).is_some(),
@@ -114,18 +115,18 @@ impl Scanner {
                 }
             }
             if kinds & WORD != 0 {
-                let before = done.word;
-                done.word = word::look(text, at, before, runs);
-                budget.spend(done.word - before.max(at).min(done.word));
+                done.word = word::look(text, at, done.word, runs);
                 if at >= done.word_end {
-                    let rest = text[at..].iter().take_while(|byte| byte.is_ascii_alphanumeric());
+                    let rest = text[at..].steps().take_while(|byte| byte.is_ascii_alphanumeric());
                     done.word_end = at + rest.count();
                     // Digests end many lines; what is looked for begins with a name or goes on behind a dot.
                     let start = &text[at.saturating_sub(filter::WORD_SEEN)..];
-                    if start.iter().take(3).all(u8::is_ascii_alphabetic)
+                    if start.steps().take(3).all(u8::is_ascii_alphabetic)
                         || text.get(done.word_end) == Some(&b'.')
                     {
-                        self.word_end.iter().for_each(|detector| _ = hit(budget, *detector, done.word_end));
+                        self.word_end
+                            .iter()
+                            .for_each(|detector| _ = hit(budget, *detector, 0, done.word_end));
                     }
                 }
             }
@@ -145,7 +146,7 @@ impl Scanner {
                     // A run may hold several numbers: behind one that was found, what is left is looked at again.
                     for detector in &self.digits {
                         let mut from = run.start;
-                        while let Some(end) = hit(budget, *detector, from) {
+                        while let Some(end) = hit(budget, *detector, 0, from) {
                             from = end.max(from + 1);
                         }
                     }
@@ -159,16 +160,18 @@ impl Scanner {
     /// has a budget of its own, so that many of them do not hide long values.
     fn look_anywhere(&self, text: &[u8], start: usize, hits: &mut Vec<Hit>) -> bool {
         self.anywhere.iter().all(|detector| {
-            let mut budget = Budget::of(text.len());
+            let mut own = Budget::of(text.len());
             let mut at = 0;
-            while let Some(find) = self.own[*detector - DETECTORS.len()].verify(text, at, &mut budget) {
+            while let Some(find) = self.own[*detector - DETECTORS.len()].verify(text, at, &mut own) {
                 let label = find.label.unwrap_or(self.labels[*detector]);
                 let (hit_start, hit_end) =
                     ((start + find.range.start) as u32, (start + find.range.end) as u32);
                 hits.push(Hit { start: hit_start, end: hit_end, label, mixed: false });
                 at = find.range.end.max(at + 1);
             }
-            !budget.is_spent()
+            let is_spent = own.is_spent();
+            own.settle();
+            !is_spent
         })
     }
 
@@ -179,11 +182,13 @@ impl Scanner {
         keys: &KeyRules,
         value: &[u8],
         at: usize,
+        stem: usize,
         budget: &mut Budget,
     ) -> Option<Find> {
         match DETECTORS.get(detector) {
             Some(built_in) => {
-                let range = within_windows(value, at, budget, |window| built_in.verify(keys, window, at))?;
+                let range =
+                    within_windows(value, at, budget, |window| built_in.verify_stem(keys, window, at, stem))?;
                 Some(Find { range, label: None })
             }
             None => self.own.get(detector - DETECTORS.len())?.verify(value, at, budget),
@@ -199,7 +204,6 @@ fn is_by_name(detector: usize) -> bool {
 fn cost_of_a_look(detector: usize) -> usize {
     match DETECTORS.get(detector).map(|row| row.trigger) {
         Some(Trigger::Assign) => ASSIGNMENT,
-        Some(Trigger::WordEnd) => WORD_END,
         _ => VERIFY,
     }
 }
@@ -222,7 +226,6 @@ fn within_windows(
         if end == value.len() || range.end < at + width / 2 {
             return Some(range);
         }
-        budget.spend(READ * width);
         if budget.is_spent() {
             return Some(range);
         }
@@ -236,18 +239,15 @@ const WINDOW: usize = 768;
 /// Names looked at inside what their detector already hides, in one scan.
 const NESTED_MOST: usize = 64;
 
-/// What a look costs, in bytes scanned: about what the worst of them takes, since nobody counts what it reads. Ordinary
-/// text has a stem every hundred bytes and an assignment every twenty.
-const VERIFY: usize = 400;
-const ASSIGNMENT: usize = 100;
-/// They look at the word alone.
-const WORD_END: usize = 200;
+/// What a look costs beside the bytes that are read in it.
+const VERIFY: usize = 32;
+const ASSIGNMENT: usize = 72;
 
-/// What a byte costs that a detector reads to find the end of what it hides: it may look several times.
-const READ: usize = 16;
+/// What a find costs, which is put in order with the others.
+const HIT: usize = 64;
 
-/// What a byte of a run of digits costs, which may hold a number from each of them on.
-const RUN_OF_DIGITS: usize = 32;
+/// What a byte of a run of digits costs before anybody looks for a number in it.
+const RUN_OF_DIGITS: usize = 6;
 
 /// What a candidate costs before anybody looks at it.
-const CANDIDATE: usize = 8;
+const CANDIDATE: usize = 6;

@@ -3,6 +3,7 @@
 use super::filter::slot;
 use crate::redact::custom::Custom;
 use crate::redact::detect::{DETECTORS, Trigger};
+use crate::redact::work;
 
 /// A literal and who wants to know of it.
 #[derive(Debug)]
@@ -87,16 +88,17 @@ impl Stems {
         &self.all
     }
 
-    /// Tells of each detector whose stem starts at `at`.
+    /// Tells of each detector whose stem starts at `at`, and of the stem's length.
     #[inline]
-    pub(super) fn at(&self, value: &[u8], at: usize, mut tell: impl FnMut(usize)) {
+    pub(super) fn at(&self, value: &[u8], at: usize, mut tell: impl FnMut(usize, usize)) {
         let Some(three) = value.get(at..).and_then(|rest| rest.first_chunk()) else { return };
         let group = group(*three);
         let members = usize::from(self.groups[group])..usize::from(self.groups[group + 1]);
+        work::count(members.len());
         for index in &self.grouped[members] {
             let stem = &self.all[usize::from(*index)];
             if stem.starts(&value[at..]) {
-                tell(stem.detector);
+                tell(stem.detector, stem.text.len());
             }
         }
     }
