@@ -83,7 +83,11 @@ impl History {
     fn end(&mut self, shard: &ShardRef, abandoned: bool) {
         if let Ok(id) = shard.shard.parse() {
             let past = Past { end: shard.clone(), abandoned, receipts: Vec::new(), gone: false };
-            self.shards.entry(id).or_insert(past);
+            let known = self.shards.entry(id).or_insert_with(|| past.clone());
+            // One that was abandoned is closed when the next start has looked at it. What was archived is not closed again.
+            if known.receipts.is_empty() && !known.gone {
+                *known = past;
+            }
         }
     }
 
