@@ -14,10 +14,11 @@ use super::{Done, Failure};
 
 /// Nothing is purged before it may, everything is once it is due, and what lacks its backup is refused and told.
 pub(crate) fn in_time(context: &mut Context) -> Result<Done, Failure> {
+    let policy = context.policy.clone();
     for channel in channels(context)? {
         for day in days() {
             let moments = channel.moments(day);
-            let case = Case { policy: &context.policy, channel: &channel.name, day };
+            let case = Case { policy: &policy, channel: &channel.name, day };
             let told = |what: &str| {
                 Failure::new(format!("{}, a record of {:?}: {what}", channel.name, Date::of(day)))
             };
@@ -53,10 +54,11 @@ pub(crate) fn in_time(context: &mut Context) -> Result<Done, Failure> {
 
 /// What a hold can match stays, whatever its age, and goes once the hold is released.
 pub(crate) fn held(context: &mut Context) -> Result<Done, Failure> {
+    let policy = context.policy.clone();
     for channel in channels(context)? {
         for day in days().step_by(17) {
             let limit = channel.moments(day).limit;
-            let case = Case { policy: &context.policy, channel: &channel.name, day };
+            let case = Case { policy: &policy, channel: &channel.name, day };
             ensure!(
                 case.decide(limit, true).action == Action::Purge,
                 "{}: a record of {:?} is not purged without a hold: the check does not work",
@@ -89,11 +91,12 @@ pub(crate) fn held(context: &mut Context) -> Result<Done, Failure> {
 
 /// A clock that was set back, or jumped ahead, purges nothing.
 pub(crate) fn clock(context: &mut Context) -> Result<Done, Failure> {
+    let policy = context.policy.clone();
     for channel in channels(context)? {
         for day in days().step_by(29) {
             // So long after the record that its own time is no evidence of the last week.
             let limit = channel.moments(day).limit.max((day + 40) * DAY);
-            let case = Case { policy: &context.policy, channel: &channel.name, day };
+            let case = Case { policy: &policy, channel: &channel.name, day };
             let decide = |known: &[i64]| {
                 let known = known.iter().map(|days| limit + days * DAY).collect();
                 let facts = Facts { known, trust: Trust::Checked, ..case.facts(limit, true) };
