@@ -36,9 +36,14 @@ impl Folder {
         let signer = Signer::generate().unwrap();
         signer.save(&Local, &base.join("state/signing.key")).unwrap();
         let vkey = signer.public().vkey("clinic/-/ledger");
-        let ledger =
-            Ledger::open(Arc::new(Local), &base, "clinic/-/ledger".into(), Arc::new(signer), Clock::system())
-                .unwrap();
+        let ledger = Ledger::open(
+            Arc::new(Local),
+            &base,
+            "clinic/-/ledger".into(),
+            Arc::new(signer),
+            Clock::manual(Clock::system().now() - 3 * 86_400_000_000),
+        )
+        .unwrap();
         let policy = PolicyRef { version: None, sha256: String::new() };
         ledger.append(Fact::LogOpened { vkey, policy }.into()).unwrap();
         let line = |n| {
