@@ -3,6 +3,8 @@
 //! A leaf is a line as it stands in the file, without its newline. The tree is never held whole: to go on with it, the
 //! roots of its perfect subtrees are enough, one for each bit that is set in its size.
 
+pub mod proof;
+
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use sha2::{Digest as _, Sha256};
