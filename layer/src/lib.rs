@@ -126,7 +126,9 @@ mod siblings;
 mod span;
 pub mod storage;
 mod thread;
+pub mod tiles;
 mod values;
+pub mod verify;
 
 pub use channel::Channel;
 pub use clock::{Clock, Rng};

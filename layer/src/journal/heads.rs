@@ -94,7 +94,7 @@ impl Heads {
     }
 }
 
-const FILE: &str = "heads";
+pub(crate) const FILE: &str = "heads";
 /// Far beyond what the live shards of every channel take.
 const LONGEST: u64 = 1024 * 1024;
 

@@ -91,7 +91,7 @@ impl Signer {
         Some(Signer::from_seed(&seed))
     }
 
-    fn to_pem(&self) -> Zeroizing<String> {
+    pub(crate) fn to_pem(&self) -> Zeroizing<String> {
         let der = Zeroizing::new([&PKCS8[..], self.0.as_bytes()].concat());
         let base64 = Zeroizing::new(STANDARD.encode(&*der));
         Zeroizing::new(format!("{}\n{}\n{}\n", armour("BEGIN"), &*base64, armour("END")))
