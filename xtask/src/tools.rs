@@ -57,6 +57,13 @@ pub(crate) const SERVERS: &[Server] = &[
         linux_only: false,
     },
     Server {
+        program: "go",
+        package: "golang-go",
+        variable: "DIHYA_GO",
+        used_for: "Go's own packages for transparency logs read our tiles, checkpoints and proofs",
+        linux_only: false,
+    },
+    Server {
         program: "chromium",
         package: "chromium",
         variable: "DIHYA_CHROMIUM",
