@@ -11,8 +11,11 @@ mod log;
 mod plan;
 mod policy;
 mod progress;
+mod prove;
 mod purge;
 mod restore;
+mod tiles;
+mod verify;
 
 use std::io::{self, Write as _};
 use std::process::ExitCode;
@@ -58,6 +61,18 @@ enum Command {
     /// Keep records from being purged: legal holds
     #[command(subcommand, arg_required_else_help = true, after_long_help = hold::HELP)]
     Hold(hold::Command),
+    /// Tell whether a log is what was sealed: all of it, and nothing else
+    ///
+    /// Reads every line of every shard, and holds it against the seals, the checkpoints, the ledger, the lock file, and a
+    /// key and checkpoints that you bring along. Names the file, the line and what to do.
+    #[command(after_long_help = verify::HELP)]
+    Verify(verify::Command),
+    /// Write a record and the proof that it is in the log into one file, which is checked without the log
+    #[command(after_long_help = prove::HELP)]
+    Prove(prove::Command),
+    /// Write shards as C2SP tiles, which other people's verifiers and witnesses read
+    #[command(after_long_help = tiles::HELP)]
+    Tiles(tiles::Command),
     /// Join what the tests of a compliance suite found into a report: JSON, JUnit, and one HTML page
     ///
     /// The tests of `dihya_compliance::suite!` each leave a result. Exit code 0: every rule that is claimed holds. 1: one
@@ -109,6 +124,9 @@ fn main() -> ExitCode {
         Command::Restore(command) => command.run(),
         Command::Purge(command) => command.run(),
         Command::Hold(command) => command.run(),
+        Command::Verify(command) => command.run(),
+        Command::Prove(command) => command.run(),
+        Command::Tiles(command) => command.run(),
         Command::Evidence(command) => command.run(),
         Command::Completions { shell } => {
             let mut script = Vec::new();

@@ -1,0 +1,87 @@
+//! `dihya tiles`: shards in the form that other people's verifiers read.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use dihya::catalog::{ShardId, State};
+use dihya::key::Public;
+use dihya::storage::Local;
+use dihya::tiles;
+use dihya::verify::Verifier;
+
+use crate::Answer;
+use crate::log::Where;
+use crate::verify::{catalog, code, places, shard_id};
+
+/// Which shards, and where to.
+#[derive(clap::Args)]
+pub(crate) struct Command {
+    #[command(flatten)]
+    place: Where,
+    /// Only this shard, straight into the folder; without it every shard gets a folder of its own below
+    #[arg(long, value_name = "SHARD", value_parser = shard_id)]
+    shard: Option<ShardId>,
+    /// The folder to write to
+    #[arg(long, value_name = "DIR")]
+    out: PathBuf,
+}
+
+pub(crate) const HELP: &str = "\
+Examples:
+  dihya tiles --shard audit/2026-11-20 --out tiles
+  dihya tiles --root /var/log/clinic --out /srv/tiles
+
+Writes C2SP tlog-tiles: tile/<L>/<N>, tile/entries/<N>, checkpoint. The last column is the shard's key as outside
+verifiers want it (a vkey under the shard's origin).
+
+Exit codes: 0 written, 1 a shard is not what its checkpoint signs or has none, 2 not understood, 3 something could not be
+read or written.";
+
+impl Command {
+    pub(crate) fn run(self) -> Answer {
+        self.answer().unwrap_or_else(|answer| answer)
+    }
+
+    fn answer(self) -> Result<Answer, Answer> {
+        let places = places(&self.place)?;
+        let catalog = catalog(&places)?;
+        let wanted = |id: &ShardId| self.shard.as_ref().is_none_or(|shard| shard == id);
+        let readable = |state| !matches!(state, State::Archived { encrypted: true });
+        let shards: Vec<_> =
+            catalog.shards.iter().filter(|shard| wanted(&shard.id) && readable(shard.state)).collect();
+        if shards.is_empty() {
+            return Err(code(3, "error: there is no such shard here; `dihya status` lists them\n".into()));
+        }
+        // Nothing of a channel that no shard has: only the ledger is read, for the key.
+        let report = Verifier::new(Arc::new(Local), places).channel("-").run(&|_| {});
+        let report = report.map_err(|error| code(3, format!("error: {error}\n")))?;
+        let mut answer = Answer::fine("");
+        for shard in shards {
+            let out = match (&self.shard, &shard.instance) {
+                (Some(_), _) => self.out.clone(),
+                (None, Some(instance)) => self.out.join(instance).join(shard.id.to_string()),
+                (None, None) => self.out.join(shard.id.to_string()),
+            };
+            match tiles::write(&(Arc::new(Local) as _), shard, &out) {
+                Ok(written) => {
+                    let base = report.bases.iter().find(|base| base.path == shard.base);
+                    let key = base.and_then(|base| base.vkey.as_deref()).and_then(Public::from_vkey);
+                    let vkey = key.map_or_else(|| "-".into(), |(_, key)| key.vkey(&written.origin));
+                    let line = format!(
+                        "{}\t{} lines\t{} files\t{vkey}\n",
+                        out.display(),
+                        written.size,
+                        written.files
+                    );
+                    answer.out.extend_from_slice(line.as_bytes());
+                }
+                Err(error) => {
+                    answer.err.push_str(&format!("error: {error}\n"));
+                    let unread = matches!(error, tiles::TilesError::Io { .. });
+                    answer.code = answer.code.max(if unread { 3 } else { 1 });
+                }
+            }
+        }
+        Ok(answer)
+    }
+}
