@@ -5,7 +5,9 @@
 
 pub mod clauses;
 
-use crate::suite::{Check, classes, durable, files, outputs, panics, planned, policy, redaction, retention};
+use crate::suite::{
+    Check, classes, durable, files, outputs, panics, planned, policy, redaction, retention, tamper,
+};
 
 /// One rule.
 #[derive(Clone, Copy)]
@@ -475,6 +477,13 @@ pub static RULES: &[Rule] = &[
         "Files lie under the root, for their owner alone.",
         &["asvs-inventory", "asvs-unmodifiable", "pci-integrity", "anssi"],
         files::modes,
+    ),
+    rule(
+        "files.tamper",
+        "no_change_to_the_log_goes_unnoticed",
+        "Any flipped bit of the log and of the files beside it is found, and so is a line or a shard that is gone.",
+        &["asvs-unmodifiable", "pci-integrity", "anssi"],
+        tamper::found,
     ),
     rule(
         "retention.order",

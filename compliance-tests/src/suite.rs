@@ -55,6 +55,7 @@ pub(crate) mod retention;
 mod run;
 mod shrink;
 mod site;
+pub(crate) mod tamper;
 
 use std::fmt;
 use std::path::PathBuf;
@@ -276,6 +277,7 @@ macro_rules! __tests {
             full_queues_are_told
             silenced_audit_channels_are_told
             only_the_owner_reads_the_files
+            no_change_to_the_log_goes_unnoticed
             the_policy_shows_back_to_itself
             retention_is_in_order_on_every_day
             periods_follow_the_calendar

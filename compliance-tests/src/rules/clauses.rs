@@ -111,7 +111,7 @@ pub static CLAUSES: &[Clause] = &[
         "OWASP ASVS 5.0, 16.4.2 and 16.4.3",
         "Logs cannot be modified, and go to a separate system.",
         Verified,
-        "Protection against the service's own user and root; a copy elsewhere.",
+        "Protection against whoever holds the signing key, as the service's own user and root do; a copy elsewhere.",
     ),
     clause(
         "owasp-logging",
@@ -189,7 +189,7 @@ pub static CLAUSES: &[Clause] = &[
         "PCI DSS 4.0.1, 10.3.1 to 10.3.4",
         "Read by need; no modification; a prompt copy; detection of changes.",
         Verified,
-        "Copies and detection of changes.",
+        "Copies; detection of changes by whoever holds the signing key.",
     ),
     clause(
         "pci-retention",
