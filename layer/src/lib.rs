@@ -116,6 +116,7 @@ mod policy;
 mod probe;
 mod profile;
 pub mod purge;
+pub mod query;
 mod record;
 mod redact;
 mod report;
