@@ -25,10 +25,11 @@ pub mod show;
 mod tests;
 
 use std::fmt;
-use std::io;
 use std::ops::ControlFlow;
 use std::path::PathBuf;
+use std::sync::Arc;
 
+use crate::archive::Identities;
 use crate::catalog::{Catalog, Shard, ShardId};
 use crate::storage::Storage;
 
@@ -92,35 +93,17 @@ pub struct Summary {
     pub unread: Vec<(ShardId, PathBuf, String)>,
 }
 
-/// Opens what plain reading cannot: archived shards, as the lines they hold.
-pub type Opener<'a> = dyn Fn(&Shard) -> io::Result<Box<dyn io::Read + Send>> + Sync + 'a;
-
 impl Query {
-    /// Hands on every match, in order, until `each` breaks off. Archived shards are among the unread.
+    /// Hands on every match, in order, until `each` breaks off. `identities` read encrypted archives; archives are read
+    /// with the feature `archive`, and are among the unread without it.
     pub fn run(
         &self,
-        storage: &dyn Storage,
+        storage: &Arc<dyn Storage>,
         catalog: &Catalog,
+        identities: &Identities,
         each: impl FnMut(Found<'_>) -> ControlFlow<()>,
     ) -> Summary {
-        let refuse = |_: &Shard| -> io::Result<Box<dyn io::Read + Send>> {
-            Err(io::Error::new(
-                io::ErrorKind::Unsupported,
-                "it is archived, and this program cannot read archives",
-            ))
-        };
-        self.run_with(storage, catalog, &refuse, each)
-    }
-
-    /// The same, with a reader of archived shards.
-    pub fn run_with(
-        &self,
-        storage: &dyn Storage,
-        catalog: &Catalog,
-        open: &Opener<'_>,
-        each: impl FnMut(Found<'_>) -> ControlFlow<()>,
-    ) -> Summary {
-        merge::run(self, storage, catalog, open, each)
+        merge::run(self, storage, catalog, identities, each)
     }
 
     /// Whether a line is a record that is asked for, by parsing it; the channels are not asked.

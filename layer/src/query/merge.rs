@@ -6,25 +6,27 @@
 use std::collections::{BTreeMap, HashSet};
 use std::io::{self, Read as _};
 use std::ops::ControlFlow;
-use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 
 use super::filter::Filter;
 use super::plan::{Piece, Plan, plan};
 use super::scan::{Matches, Scanner};
-use super::{Found, Opener, Query, Summary, literal};
+use super::{Found, Query, Summary, literal};
+use crate::archive::{Identities, Reader};
 use crate::catalog::Catalog;
 use crate::storage::Storage;
 
 pub(super) fn run(
     query: &Query,
-    storage: &dyn Storage,
+    storage: &Arc<dyn Storage>,
     catalog: &Catalog,
-    open: &Opener<'_>,
+    identities: &Identities,
     mut each: impl FnMut(Found<'_>) -> ControlFlow<()>,
 ) -> Summary {
-    let Plan { streams, skipped } = plan(query, storage, catalog);
-    let mut summary = Summary { skipped, ..Summary::default() };
-    let scanner = scanner(query, storage, &streams);
+    let Plan { streams, skipped, unread } = plan(query, storage, catalog, identities);
+    let unread = unread.into_iter().map(|(shard, why)| (shard.id.clone(), shard.path.clone(), why)).collect();
+    let mut summary = Summary { skipped, unread, ..Summary::default() };
+    let scanner = scanner(query, &**storage, &streams);
     let pieces: usize = streams.iter().map(Vec::len).sum();
     let cores = || std::thread::available_parallelism().map_or(1, usize::from);
     let threads = query.threads.unwrap_or_else(cores).clamp(1, pieces.max(1));
@@ -34,7 +36,7 @@ pub(super) fn run(
             scope.spawn(|| {
                 let mut buffer = Vec::new();
                 while let Some((stream, index)) = desk.take() {
-                    let read = read(storage, open, &scanner, streams[stream][index], &mut buffer);
+                    let read = read(storage, identities, &scanner, streams[stream][index], &mut buffer);
                     desk.give(stream, index, read);
                 }
             });
@@ -65,18 +67,45 @@ fn scanner<'a>(query: &'a Query, storage: &dyn Storage, streams: &[Vec<Piece<'_>
 }
 
 fn read(
-    storage: &dyn Storage,
-    open: &Opener<'_>,
+    storage: &Arc<dyn Storage>,
+    identities: &Identities,
     scanner: &Scanner<'_>,
     piece: Piece<'_>,
     buffer: &mut Vec<u8>,
 ) -> io::Result<Matches> {
     let Piece { shard, from, to } = piece;
-    if !shard.is_plain() {
-        return scanner.scan(&mut *open(shard)?, false, to, buffer);
+    if shard.is_plain() {
+        let start = from.saturating_sub(1);
+        return scanner.scan(&mut *storage.read(&shard.path, start)?, from > 0, to - start, buffer);
     }
-    let start = from.saturating_sub(1);
-    scanner.scan(&mut *storage.read(&shard.path, start)?, from > 0, to - start, buffer)
+    let mut reader = Reader::open(Arc::clone(storage), &shard.path, identities).map_err(io::Error::other)?;
+    let start = reader.seek(from).map_err(io::Error::other)?;
+    let mut blocks = Blocks { reader, block: Vec::new(), given: 0 };
+    scanner.scan(&mut blocks, false, to.saturating_sub(start), buffer)
+}
+
+/// The uncompressed bytes of an archived shard.
+struct Blocks {
+    reader: Reader,
+    block: Vec<u8>,
+    given: usize,
+}
+
+impl io::Read for Blocks {
+    fn read(&mut self, to: &mut [u8]) -> io::Result<usize> {
+        if self.given == self.block.len() {
+            self.block.clear();
+            self.given = 0;
+            match self.reader.block().map_err(io::Error::other)? {
+                Some(block) => self.block.extend_from_slice(block),
+                None => return Ok(0),
+            }
+        }
+        let n = to.len().min(self.block.len() - self.given);
+        to[..n].copy_from_slice(&self.block[self.given..self.given + n]);
+        self.given += n;
+        Ok(n)
+    }
 }
 
 fn merge(

@@ -2,8 +2,10 @@
 
 use std::collections::BTreeMap;
 use std::path::Path;
+use std::sync::Arc;
 
 use super::Query;
+use crate::archive::{Identities, ReadError, Reader};
 use crate::catalog::{Catalog, Shard};
 use crate::journal::shard::day;
 use crate::storage::Storage;
@@ -14,6 +16,8 @@ pub(super) struct Plan<'a> {
     pub(super) streams: Vec<Vec<Piece<'a>>>,
     /// Shards of the channels asked for that hold none of the time asked for.
     pub(super) skipped: u64,
+    /// Archived shards that cannot be opened, and why.
+    pub(super) unread: Vec<(&'a Shard, String)>,
 }
 
 /// The lines of a shard that begin in a range of its bytes.
@@ -24,7 +28,12 @@ pub(super) struct Piece<'a> {
     pub(super) to: u64,
 }
 
-pub(super) fn plan<'a>(query: &Query, storage: &dyn Storage, catalog: &'a Catalog) -> Plan<'a> {
+pub(super) fn plan<'a>(
+    query: &Query,
+    storage: &Arc<dyn Storage>,
+    catalog: &'a Catalog,
+    identities: &Identities,
+) -> Plan<'a> {
     let mut by_stream: BTreeMap<(&Path, &str), Vec<&Shard>> = BTreeMap::new();
     for shard in &catalog.shards {
         let channel = shard.id.channel();
@@ -36,15 +45,18 @@ pub(super) fn plan<'a>(query: &Query, storage: &dyn Storage, catalog: &'a Catalo
             }
         }
     }
-    let mut plan = Plan { streams: Vec::new(), skipped: 0 };
+    let mut plan = Plan { streams: Vec::new(), skipped: 0, unread: Vec::new() };
     for shards in by_stream.into_values() {
-        let mut range = Range { query, storage, ended: false };
+        let mut range = Range { query, storage: &**storage, ended: false };
         let mut pieces = Vec::new();
         for shard in shards {
             if !query.every_shard && range.misses(shard) {
                 plan.skipped += 1;
-            } else {
-                cut(shard, &mut pieces);
+                continue;
+            }
+            match cut(shard, storage, identities, &mut pieces) {
+                Ok(()) => {}
+                Err(error) => plan.unread.push((shard, error.to_string())),
             }
         }
         if query.reverse {
@@ -89,18 +101,31 @@ impl Range<'_> {
     }
 }
 
-/// Pieces let several threads read one shard. An archived one can only be read from its beginning.
-fn cut<'a>(shard: &'a Shard, pieces: &mut Vec<Piece<'a>>) {
-    if !shard.is_plain() {
-        pieces.push(Piece { shard, from: 0, to: u64::MAX });
-        return;
-    }
+/// Pieces let several threads read one shard: of an archived one, the frames that can be read each by itself.
+fn cut<'a>(
+    shard: &'a Shard,
+    storage: &Arc<dyn Storage>,
+    identities: &Identities,
+    pieces: &mut Vec<Piece<'a>>,
+) -> Result<(), ReadError> {
     let mut from = 0;
-    while from < shard.bytes {
-        let to = shard.bytes.min(from + PIECE);
-        pieces.push(Piece { shard, from, to });
-        from = to;
+    if shard.is_plain() {
+        while from < shard.bytes {
+            let to = shard.bytes.min(from + PIECE);
+            pieces.push(Piece { shard, from, to });
+            from = to;
+        }
+        return Ok(());
     }
+    let reader = Reader::open(Arc::clone(storage), &shard.path, identities)?;
+    let ends = reader.frames().iter().map(|frame| frame.offset + u64::from(frame.len)).chain([reader.len()]);
+    for to in ends {
+        if to - from >= PIECE || to == reader.len() && to > from {
+            pieces.push(Piece { shard, from, to });
+            from = to;
+        }
+    }
+    Ok(())
 }
 
 /// How far records of one shard stand out of the order of their times: a caller may wait a minute for room in the queue,

@@ -1,3 +1,4 @@
+use std::io;
 use std::path::Path;
 
 use proptest::prelude::*;
@@ -36,10 +37,15 @@ fn put(disk: &Memory, path: &str, lines: &[String]) {
     disk.put(Path::new("/logs").join(path), text.as_bytes());
 }
 
+fn ask(query: &Query, disk: &Memory, each: impl FnMut(Found<'_>) -> ControlFlow<()>) -> Summary {
+    let storage: Arc<dyn Storage> = Arc::new(disk.clone());
+    query.run(&storage, &catalog(disk), &Identities::none(), each)
+}
+
 /// The lines found, and the summary.
 fn run(disk: &Memory, query: &Query) -> (Vec<String>, Summary) {
     let mut lines = Vec::new();
-    let summary = query.run(disk, &catalog(disk), |found| {
+    let summary = ask(query, disk, |found| {
         lines.push(String::from_utf8(found.line.to_vec()).unwrap());
         ControlFlow::Continue(())
     });
@@ -162,17 +168,38 @@ fn what_cannot_be_read_is_told_and_the_rest_is_found() {
     assert_eq!(numbers(&lines), [0, 1, 2]);
     assert_eq!(summary.unread.len(), 1);
     assert_eq!(summary.unread[0].0.to_string(), "app/2026-11-19");
+}
 
-    let archived: String = minutes("app", -10..-8).iter().map(|line| format!("{line}\n")).collect();
-    let open = |_: &Shard| -> io::Result<Box<dyn io::Read + Send>> {
-        Ok(Box::new(io::Cursor::new(archived.clone().into_bytes())))
-    };
-    let mut count = 0;
-    let summary = Query::default().run_with(&disk, &catalog(&disk), &open, |_| {
-        count += 1;
-        ControlFlow::Continue(())
-    });
-    assert_eq!((count, summary.unread.len(), summary.shards), (5, 0, 2));
+#[cfg(feature = "archive")]
+#[test]
+fn archived_shards_are_read_in_parallel_as_if_they_were_not() {
+    // Another's archive, whose frames end within lines.
+    let disk = Memory::new();
+    let long = "x".repeat(30_000);
+    let lines: Vec<String> = (0..600_i64)
+        .map(|n| {
+            record(
+                NOON - DAY + n,
+                "app",
+                "INFO",
+                &format!(",\"message\":\"{long}\",\"attributes\":{{\"n\":{n}}}"),
+            )
+        })
+        .collect();
+    let mut archive = Vec::new();
+    let mut encoder = zeekstd::EncodeOptions::new()
+        .frame_size_policy(zeekstd::FrameSizePolicy::Uncompressed(1_000_003))
+        .into_encoder(&mut archive)
+        .unwrap();
+    io::Write::write_all(&mut encoder, text_of(&lines).as_bytes()).unwrap();
+    encoder.finish().unwrap();
+    disk.put("/logs/archive/app/2026/11/2026-11-19.jsonl.zst", &archive);
+    put(&disk, "app/2026-11-20.jsonl", &minutes("app", 0..3));
+    let (found, summary) = run(&disk, &Query { threads: Some(3), ..Query::default() });
+    assert_eq!(found[..600], lines[..]);
+    assert_eq!((found.len(), summary.shards, &summary.unread[..]), (603, 2, &[][..]));
+    let (found, _) = run(&disk, &Query { reverse: true, ..where_(&["n=599"]) });
+    assert_eq!(found, lines[599..]);
 }
 
 #[test]
@@ -208,7 +235,7 @@ fn many_pieces_and_threads_keep_the_order() {
     for threads in [1, 3, 8] {
         let query = Query { threads: Some(threads), ..Query::default() };
         let mut numbers = Vec::new();
-        query.run(&disk, &catalog(&disk), |found| {
+        ask(&query, &disk, |found| {
             let record: Value = serde_json::from_slice(found.line).unwrap();
             assert_eq!(found.shard.id.channel(), record["channel"].as_str().unwrap());
             numbers.push(record["attributes"]["n"].as_i64().unwrap());
@@ -225,7 +252,7 @@ fn a_reader_that_panics_does_not_leave_the_threads_waiting() {
     let disk = Memory::new();
     put(&disk, "app/2026-11-20.jsonl", &minutes("app", 0..50));
     let panicked = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
-        Query::default().run(&disk, &catalog(&disk), |_| panic!("the reader"))
+        ask(&Query::default(), &disk, |_| panic!("the reader"))
     }));
     assert!(panicked.is_err());
 }
@@ -280,34 +307,24 @@ fn brute_force(lines: &[String], query: &Query) -> Vec<String> {
 
 /// Few enough texts that queries match often, with everything that is escaped among them.
 fn text() -> impl Strategy<Value = String> {
-    let odd = prop::sample::select(vec![
+    let one = prop::sample::select(vec![
         "",
         "a",
-        "b",
-        "ab",
         "7",
         "7.5",
         "true",
-        "null",
         "\"",
         "\\",
         "a\"b",
         "\n",
         "\u{1b}[m",
-        "é",
-        "日",
         "\u{202e}",
         "\u{e0041}",
         "🙂",
-        "n",
         "\",\"n\":\"",
-        "seal",
         "{\"seal\":",
-        "x=y",
-        "-1",
-        "\\u0041",
     ]);
-    (odd.clone(), odd, any::<bool>())
+    (one.clone(), one, prop::bool::weighted(0.3))
         .prop_map(|(one, two, both)| if both { format!("{one}{two}") } else { one.into() })
 }
 
@@ -325,7 +342,7 @@ fn scalar() -> impl Strategy<Value = String> {
 }
 
 fn field() -> impl Strategy<Value = &'static str> {
-    prop::sample::select(vec!["n", "a", "route", "message", "tenant_id", "event_name", "q\"uote", "ünï"])
+    prop::sample::select(vec!["n", "message", "event_name", "q\"uote"])
 }
 
 fn members(most: usize) -> impl Strategy<Value = String> {
@@ -365,11 +382,11 @@ prop_compose! {
 
 prop_compose! {
     fn any_query()(
-        since in prop::option::of(0..20_i64),
-        until in prop::option::of(0..20_i64),
-        events in prop::collection::vec(text(), 0..2),
-        tenant in prop::option::weighted(0.2, text()),
-        level in prop::option::weighted(0.3, prop::sample::select(Level::ALL.to_vec())),
+        since in prop::option::weighted(0.2, 0..20_i64),
+        until in prop::option::weighted(0.2, 0..20_i64),
+        events in prop::option::weighted(0.15, text()),
+        tenant in prop::option::weighted(0.1, text()),
+        level in prop::option::weighted(0.2, prop::sample::select(Level::ALL.to_vec())),
         conditions in prop::collection::vec((field(), prop::sample::select(vec!["=", "=", "~", "~", "!=", "!~"]), text()), 0..3),
     ) -> Query {
         let at = |minute: i64| NOON + minute * 60 * SECOND;
@@ -377,7 +394,7 @@ prop_compose! {
         Query {
             since: since.map(at),
             until: until.map(at),
-            events,
+            events: events.into_iter().collect(),
             tenant,
             level,
             conditions: conditions.collect(),
