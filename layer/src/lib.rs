@@ -125,6 +125,7 @@ mod route;
 mod sensitive;
 mod siblings;
 mod span;
+pub mod status;
 pub mod storage;
 mod thread;
 mod values;
