@@ -42,6 +42,24 @@ impl Where {
             None => policy,
         })
     }
+
+    /// Where to read, and by which rules. Reading needs no policy: a root that was named is enough.
+    pub(crate) fn places(&self) -> Result<(Policy, Places), Answer> {
+        let policy = match (&self.policy, &self.root) {
+            (None, Some(root)) if !Path::new(DEFAULT_FILE).exists() => {
+                Policy::sector(dihya::Sector::Generic).root(root)
+            }
+            (None, None) if !Path::new(DEFAULT_FILE).exists() => {
+                return Err(Answer::wrong(format!(
+                    "error: which log? Name its root with --root DIR, or its policy with --policy FILE; there is no \
+                     {DEFAULT_FILE} here\n"
+                )));
+            }
+            _ => self.policy()?,
+        };
+        let places = Places::of(&policy);
+        Ok((policy, places))
+    }
 }
 
 /// A log of one writing process, with its ledger open.

@@ -13,9 +13,11 @@ mod policy;
 mod progress;
 mod prove;
 mod purge;
+mod query;
 mod restore;
 mod tiles;
 mod verify;
+mod status;
 
 use std::io::{self, Write as _};
 use std::process::ExitCode;
@@ -78,6 +80,17 @@ enum Command {
     /// The tests of `dihya_compliance::suite!` each leave a result. Exit code 0: every rule that is claimed holds. 1: one
     /// does not, or has no result of the newest build and policy; the report is written all the same.
     Evidence(evidence::Command),
+    /// Show records of a log: by channel, time, event, level, tenant and any field
+    ///
+    /// Reads live, closed and archived shards of all instances, in parallel, and follows what is written. It shows what
+    /// stands in the files; whether that was changed is what `dihya verify` asks.
+    #[command(after_long_help = query::HELP)]
+    Query(query::Command),
+    /// One screen about a log: sizes, ages against limits, seals, holds, losses, room
+    ///
+    /// Tells what lies there and what the ledger says, without checking it: that is `dihya verify`. Exit code 1: somebody has
+    /// to look at something; it is told on standard error.
+    Status(status::Command),
     /// Print a completion script, to be put where the shell looks for it
     ///
     /// For bash: dihya completions bash > ~/.local/share/bash-completion/completions/dihya
@@ -128,6 +141,8 @@ fn main() -> ExitCode {
         Command::Prove(command) => command.run(),
         Command::Tiles(command) => command.run(),
         Command::Evidence(command) => command.run(),
+        Command::Query(command) => command.run(),
+        Command::Status(command) => command.run(),
         Command::Completions { shell } => {
             let mut script = Vec::new();
             clap_complete::generate(shell, &mut Arguments::command(), "dihya", &mut script);

@@ -92,6 +92,8 @@ pub struct Places {
     pub roots: Vec<PathBuf>,
     /// Folders of archived shards that do not lie in `<base>/archive`: by channel, or by instance and then by channel.
     pub archives: Vec<PathBuf>,
+    /// Stores that are no folders: nothing of them is listed. Here so that whoever lists can say so.
+    pub remote: Vec<String>,
     /// If set, only this instance.
     pub instance: Option<String>,
 }
@@ -102,10 +104,13 @@ impl Places {
         Places { roots: vec![root.into()], ..Places::default() }
     }
 
-    /// Every root of a policy. Of its instances, all: that a policy names one says which of them a process writes, not
+    /// Every root of a policy, and the folders that it archives to. Of its instances, all: that a policy names one says which of them a process writes, not
     /// which one an operator looks at.
     pub fn of(policy: &Policy) -> Places {
-        Places { roots: policy.roots.clone(), ..Places::default() }
+        let (remote, folders): (Vec<String>, Vec<String>) =
+            policy.archive.stores.iter().cloned().partition(|store| store.contains("://"));
+        let archives = folders.into_iter().map(PathBuf::from).collect();
+        Places { roots: policy.roots.clone(), archives, remote, ..Places::default() }
     }
 }
 

@@ -202,6 +202,11 @@ impl Policy {
         self.channels.iter().position(|c| c.name == name).map(Channel::from_index)
     }
 
+    /// The names of all channels: the built-in ones, then the policy's own.
+    pub fn channel_names(&self) -> Vec<&str> {
+        self.channels.iter().map(|channel| channel.name.as_str()).collect()
+    }
+
     /// Whether the policy can be used. One that was read from a file can; one built in code may lack a root.
     ///
     /// # Errors

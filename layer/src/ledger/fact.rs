@@ -169,14 +169,12 @@ pub enum Fact {
         /// How many shards.
         shards: u64,
     },
-    /// Records were read.
+    /// Records are read: durable before the first is shown. How many it were stands in the operation's end.
     Read {
         /// Of which channel.
         channel: String,
-        /// What was asked for.
+        /// What was asked for: time, conditions.
         query: String,
-        /// How many records.
-        records: u64,
     },
     /// The log was verified.
     Verified {
