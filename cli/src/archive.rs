@@ -66,7 +66,11 @@ impl Command {
         }
         let mut out = Vec::new();
         for log in &logs {
-            let due = self.due(log, &policy, &clock)?;
+            let (due, alerts) = self.due(log, &policy, &clock)?;
+            // What is archived now needs no word; what keeps all of it from being does, such as a clock in doubt.
+            if due.is_empty() {
+                alerts.iter().for_each(|alert| answer.warn(alert));
+            }
             if self.dry_run {
                 caller.may(Kind::Plan, &policy).map_err(|error| wrong(&error))?;
                 out.extend(due.iter().map(|due| json!({ "shard": due.0.to_string(), "bytes": due.2 })));
@@ -121,8 +125,8 @@ impl Command {
         Ok(answer)
     }
 
-    /// The shards to archive, with their files and sizes.
-    fn due(&self, log: &Log, policy: &Policy, clock: &Clock) -> Result<Vec<(ShardId, PathBuf, u64)>, Answer> {
+    /// The shards to archive, and what the plan has to say.
+    fn due(&self, log: &Log, policy: &Policy, clock: &Clock) -> Result<(Due, Vec<String>), Answer> {
         let file = |shard: &ShardId| log.base.join(shard.channel()).join(shard.file_name());
         if !self.shard.is_empty() {
             let named = self.shard.iter().map(|shard| {
@@ -130,20 +134,28 @@ impl Command {
                 let bytes = path.metadata().map_or(0, |meta| meta.len());
                 (shard.clone(), path, bytes)
             });
-            return Ok(named.collect());
+            return Ok((named.collect(), Vec::new()));
         }
         let plan = plan::of(log, policy, clock, Trust::Checked)?;
         let is_due = |decision: &&Decision| {
             let unsaved = decision.action == Action::Refuse && decision.rule == Rule::Backup;
             decision.copy == Copy::Root && (decision.action == Action::Archive || unsaved)
         };
-        let due = plan.decisions.iter().filter(is_due).filter_map(|decision| {
-            let shard: ShardId = decision.shard.parse().ok()?;
-            Some((shard.clone(), file(&shard), decision.bytes))
-        });
-        Ok(due.collect())
+        let due: Due = plan
+            .decisions
+            .iter()
+            .filter(is_due)
+            .filter_map(|decision| {
+                let shard: ShardId = decision.shard.parse().ok()?;
+                Some((shard.clone(), file(&shard), decision.bytes))
+            })
+            .collect();
+        Ok((due, plan.alerts))
     }
 }
+
+/// Shards with their files and sizes.
+type Due = Vec<(ShardId, PathBuf, u64)>;
 
 fn listed(due: &[(ShardId, PathBuf, u64)]) -> String {
     if due.is_empty() {

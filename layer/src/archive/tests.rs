@@ -11,6 +11,7 @@ use std::ffi::OsString;
 use std::io::Write as _;
 
 /// A program that is not ours, if the test run was told where it is.
+#[expect(clippy::print_stdout, reason = "it is a test's own report")]
 fn program(test: &str, variable: &str) -> Option<OsString> {
     let found = std::env::var_os(variable).filter(|path| !path.is_empty());
     if found.is_none() {

@@ -14,15 +14,18 @@ use crate::archive::{Identities, Restorer, Selection};
 use crate::ledger::Fact;
 use crate::storage::{Memory, Storage as _};
 
+/// What is kept of what was put.
+type Keeps = fn(Vec<u8>) -> Option<Vec<u8>>;
+
 /// A store that answers as if it had done what it was asked.
 #[derive(Debug)]
 struct Liar {
     kept: Mutex<Option<Vec<u8>>>,
-    keeps: fn(Vec<u8>) -> Option<Vec<u8>>,
+    keeps: Keeps,
 }
 
 impl Liar {
-    fn keeping(keeps: fn(Vec<u8>) -> Option<Vec<u8>>) -> Box<dyn Store> {
+    fn keeping(keeps: Keeps) -> Box<dyn Store> {
         Box::new(Liar { kept: Mutex::new(None), keeps })
     }
 
@@ -78,7 +81,7 @@ fn is_untouched(disk: &Memory, shard: &[u8]) -> bool {
 #[test]
 fn a_store_that_confirms_and_does_not_keep_is_found_and_nothing_is_removed() {
     let shard = lines(60);
-    let lies: [fn(Vec<u8>) -> Option<Vec<u8>>; 4] = [
+    let lies: [Keeps; 4] = [
         |_| None,
         |bytes| Some(bytes[..bytes.len() / 2].to_vec()),
         |mut bytes| {
