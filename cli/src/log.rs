@@ -38,7 +38,7 @@ impl Where {
         }
         let policy = Policy::load(file).map_err(|error| Answer::wrong(told(&error)))?;
         Ok(match &self.root {
-            Some(root) => policy.root(root),
+            Some(root) => policy.found_at(root),
             None => policy,
         })
     }

@@ -144,6 +144,8 @@ fn a_plan_for_programs_names_the_policy_and_looks_ahead() {
     assert_eq!(ahead["logs"][0]["decisions"][0]["action"], "purge");
     assert_eq!(ahead["logs"][0]["decisions"][0]["rule"], "retention.default");
     assert_eq!(folder.run("plan --at soon").code, 2);
+    let moved = json("plan --json --root logs");
+    assert_eq!(moved["policy"], now["policy"], "where a log is found does not change what the policy says");
 }
 
 #[test]

@@ -152,6 +152,13 @@ impl Policy {
         self.set("storage.root")
     }
 
+    /// The same policy for a log that a tool finds elsewhere: its text, and so its hash, stay those of the file.
+    #[must_use]
+    pub fn found_at(mut self, root: impl Into<PathBuf>) -> Policy {
+        let text = self.text.take();
+        Policy { text, ..self.root(root) }
+    }
+
     /// Sets the service's name and version; the name is the program's otherwise.
     #[must_use]
     pub fn service(mut self, name: impl Into<String>, version: impl Into<String>) -> Policy {
