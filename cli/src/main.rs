@@ -15,9 +15,9 @@ mod prove;
 mod purge;
 mod query;
 mod restore;
+mod status;
 mod tiles;
 mod verify;
-mod status;
 
 use std::io::{self, Write as _};
 use std::process::ExitCode;
