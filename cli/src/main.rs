@@ -15,6 +15,7 @@ mod prove;
 mod purge;
 mod query;
 mod restore;
+mod rollback;
 mod status;
 mod tiles;
 mod verify;
@@ -75,6 +76,14 @@ enum Command {
     /// Write shards as C2SP tiles, which other people's verifiers and witnesses read
     #[command(after_long_help = tiles::HELP)]
     Tiles(tiles::Command),
+    /// Accept that a log is shorter than it was known to be, so that the service starts again
+    ///
+    /// A service refuses to start on a log from which something is gone: a shard, or the end of one, or of the ledger.
+    /// If the loss is known (a disk was replaced, a backup put back), this enters it in the ledger with operator and
+    /// reason. The files stay as they are. The service must not be running.
+    ///
+    /// For example: dihya accept-rollback --reason "disk replaced on 20 November, ticket 4711"
+    AcceptRollback(rollback::Command),
     /// Join what the tests of a compliance suite found into a report: JSON, JUnit, and one HTML page
     ///
     /// The tests of `dihya_compliance::suite!` each leave a result. Exit code 0: every rule that is claimed holds. 1: one
@@ -140,6 +149,7 @@ fn main() -> ExitCode {
         Command::Verify(command) => command.run(),
         Command::Prove(command) => command.run(),
         Command::Tiles(command) => command.run(),
+        Command::AcceptRollback(command) => command.run(),
         Command::Evidence(command) => command.run(),
         Command::Query(command) => command.run(),
         Command::Status(command) => command.run(),

@@ -261,6 +261,9 @@ fn changes_what_is_fixed(now: &Policy, new: &Policy) -> Option<&'static str> {
     if now.roots != new.roots {
         return Some("`storage.root` or `storage.fallback_roots`");
     }
+    if now.state != new.state {
+        return Some("`integrity.state`");
+    }
     if now.channels.len() != new.channels.len() {
         return Some("the set of channels");
     }

@@ -18,6 +18,7 @@ mod past;
 mod place;
 mod queue;
 pub(crate) mod recover;
+mod rollback;
 pub mod seal;
 pub(crate) mod shard;
 mod store;
@@ -44,6 +45,8 @@ use crate::storage::Storage;
 use crate::thread;
 
 pub use ack::Commit;
+pub use rollback::{Accepted, accept_rollback};
+
 pub use error::{ChannelReport, CommitError, OpenError, ShutdownReport};
 
 use lane::Lane;
@@ -84,8 +87,7 @@ impl Journal {
         let today = shard::day(clock.now());
         let mut pasts = Vec::new();
         for place in &*places {
-            let reading = place.books.read().map_err(place::io_error("read the ledger in", &place.base))?;
-            pasts.push(Past::new(&reading));
+            pasts.push(Past::new(&place.books.read(&place.base, &place.state)?));
         }
         let mut writers = Vec::new();
         for (index, rules) in policy.channels.iter().enumerate() {

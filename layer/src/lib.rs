@@ -40,8 +40,16 @@
 //! syncs: all records that are there when the writer comes round are written and synced together.
 //!
 //! Without a commit, the policy's `sync` decides. `batch` (audit, security) syncs each batch right after it was written;
-//! an interval (the others, one second) leaves at most so much to a power cut. The end of the process alone takes what
-//! is still queued, milliseconds of it as a rule.
+//! an interval (the others, one second) leaves at most so much to a power cut, or to the death of the process: what no
+//! seal covers goes to quarantine at the next start.
+//!
+//! # Integrity
+//!
+//! Every sync ends with a [`seal`]: a line that signs the Merkle tree over all lines before it in its file. A [`note`], the
+//! checkpoint beside the shard, says the same to verifiers that are not ours; the [`ledger`] tells what happened to each
+//! shard, and the lock file ([`heads`]) how long it was when last durable. At the start a shard is read to its last seal:
+//! what stands behind it was never acknowledged and is moved away; a seal that does not fit leaves the shard as evidence,
+//! and another is begun; a log that is shorter than it was known to be does not open ([`OpenError::Rollback`]).
 //!
 //! # Failure
 //!
@@ -137,6 +145,7 @@ pub use clock::{Clock, Rng};
 pub use direct::{Receipt, Record};
 pub use generation::{Generation, GenerationError, GenerationStatus, Recorded};
 pub use handle::{Guard, Handle, RecordError, ReloadError};
+pub use journal::{Accepted, accept_rollback};
 pub use journal::{ChannelReport, Commit, CommitError, OpenError, ShutdownReport};
 pub use journal::{heads, key, merkle, note, origin, seal};
 pub use layer::DihyaLayer;

@@ -73,8 +73,8 @@ fn step_back() {
 /// One run over every base that has a ledger. `noted` is when a run was last noted in the ledger.
 fn run(core: &Arc<Core>, noted: &mut Option<i64>) {
     let rules = core.rules();
-    for base in core.journal.bases() {
-        let state = base.join("state");
+    for (at, base) in core.journal.bases().iter().enumerate() {
+        let state = rules.policy.state_folder(at, base);
         let is_new = noted.is_none_or(|at| core.clock.now() - at >= DAY);
         match once(&core.storage, base, &state, &rules.policy, &core.clock, is_new) {
             Ok(None) => {}

@@ -66,6 +66,8 @@ pub struct Policy {
     pub(crate) service: Service,
     /// Never empty once checked; the first is the one in use until its disk fails.
     pub(crate) roots: Vec<PathBuf>,
+    /// Where the signing key and the lock file are; beside the records, if nothing is said.
+    pub(crate) state: Option<PathBuf>,
     /// Below so much free room the oldest shards go before their time.
     pub(crate) min_free: Option<u64>,
     /// Index is [`Channel::index`]; the built-in six are always there.
@@ -126,6 +128,7 @@ impl Policy {
             level: defaults::LEVEL,
             service: defaults::service(),
             roots: Vec::new(),
+            state: None,
             min_free: None,
             routes: defaults::routes(&channels),
             own_routes: 0,
@@ -172,6 +175,18 @@ impl Policy {
     pub fn instance(mut self, instance: impl Into<String>) -> Policy {
         self.service.instance = Some(instance.into());
         self.set("service.instance")
+    }
+
+    /// The folder of the signing key and of the lock file, for one of the roots, the first being 0: `integrity.state` and
+    /// in it a folder per instance and per fallback root, or `state` in the base folder, `<root>/[<instance>/]`.
+    pub fn state_folder(&self, root: usize, base: &Path) -> PathBuf {
+        let Some(state) = &self.state else { return base.join("state") };
+        let mut folder = state.clone();
+        folder.extend(self.service.instance.as_deref());
+        if root > 0 {
+            folder.push(format!("fallback-{root}"));
+        }
+        folder
     }
 
     /// A detector in code, beside the built-in ones and the file's. It stays when a layer reloads another policy.
@@ -258,6 +273,7 @@ impl PartialEq for Policy {
             && self.level == other.level
             && self.service == other.service
             && self.roots == other.roots
+            && self.state == other.state
             && self.min_free == other.min_free
             && self.channels == other.channels
             && self.routes == other.routes

@@ -191,6 +191,9 @@ fn a_value_says_whether_a_file_a_sector_or_nobody_set_it() {
 #[test]
 fn a_justification_that_is_only_the_profiles_is_remarked_on() {
     let advice = Policy::sector(Sector::Health).root("logs").advice();
-    assert!(advice.len() == 1 && advice[0].contains("written justification"), "{advice:?}");
-    assert_eq!(Policy::sector(Sector::Generic).root("logs").advice(), [""; 0]);
+    assert!(advice.len() == 2 && advice[0].contains("written justification"), "{advice:?}");
+    let text = |state| format!("[storage]\nroot = \"/logs\"\n[integrity]\nstate = \"{state}\"\n");
+    let advice = |state| Policy::parse(&text(state), "p.toml").unwrap().advice();
+    assert_eq!(advice("/state"), [""; 0]);
+    assert!(advice("/logs/state")[0].starts_with("integrity.state: "));
 }

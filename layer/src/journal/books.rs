@@ -1,8 +1,8 @@
 //! The books of a base: the key that seals its logs, its ledger, and the lock file that tells how long they are.
 
 use std::collections::VecDeque;
-use std::io;
-use std::path::{Path, PathBuf};
+use std::io::{self, BufReader};
+use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use crate::clock::Clock;
@@ -12,11 +12,12 @@ use crate::storage::Storage;
 
 use super::error::OpenError;
 use super::heads::{self, Heads};
-use super::key::Signer;
+use super::key::{Public, Signer};
 use super::merkle::Tree;
 use super::note::Checkpoint;
 use super::origin::Origin;
 use super::place::{io_error, make_folder};
+use super::recover::scan_lines;
 use super::seal::Seal;
 use super::shard::Name;
 
@@ -39,27 +40,47 @@ impl Books {
         base: &Path,
         state: &Path,
         clock: &Clock,
+        check: bool,
     ) -> Result<Books, OpenError> {
         make_folder(&**storage, state)?;
         let signer = Arc::new(signer(policy, &**storage, base, state)?);
         let origin = Origin::of(policy);
         let known = heads::read(&**storage, state).map_err(io_error("read the lock file in", state))?;
+        let heads = Heads::new(state, known);
+        if check {
+            rolled_back(&**storage, base, &heads)?;
+        }
         let ledger =
             Ledger::open(Arc::clone(storage), base, origin.ledger(), Arc::clone(&signer), clock.clone())
                 .map_err(|source| OpenError::Ledger { base: base.into(), source })?;
-        Ok(Books {
-            signer,
-            origin,
-            heads: Heads::new(state, known),
-            storage: Arc::clone(storage),
-            ledger,
-            waiting: Mutex::default(),
-        })
+        Ok(Books { signer, origin, heads, storage: Arc::clone(storage), ledger, waiting: Mutex::default() })
     }
 
-    /// The ledger as it stands.
-    pub(crate) fn read(&self) -> io::Result<Reading> {
-        self.ledger.read()
+    /// The ledger as it stands. A key that is not the one it was last sealed with is refused before it seals anything.
+    pub(crate) fn read(&self, base: &Path, state: &Path) -> Result<Reading, OpenError> {
+        let reading = self.ledger.read().map_err(io_error("read the ledger in", base))?;
+        let last = reading.entries.iter().rev().find_map(|(_, entry)| match &entry.fact {
+            Fact::LogOpened { vkey, .. } | Fact::KeyRotated { new: vkey, .. } => Some(vkey),
+            _ => None,
+        });
+        let ours = self.signer.public();
+        if last.and_then(|vkey| Public::from_vkey(vkey)).is_some_and(|(_, key)| key != ours) {
+            let source = io::Error::new(
+                io::ErrorKind::InvalidData,
+                "it is not the key that this log was last sealed with; restore that one from your backup",
+            );
+            return Err(OpenError::Key { path: state.join(KEY), source });
+        }
+        Ok(reading)
+    }
+
+    /// Accepts, with the operator's word, that a log is not what it was known to be.
+    pub(crate) fn accept(&self, entry: Entry, log: &str) -> io::Result<()> {
+        self.ledger.append(entry)?;
+        self.heads.remove(log);
+        let (size, root) = self.ledger.head();
+        self.heads.set(crate::ledger::FOLDER, size, root);
+        self.lock_in()
     }
 
     /// Tells the ledger that the log is open, by which key and under which rules, and writes the lock file.
@@ -101,10 +122,17 @@ impl Books {
         Seal::new(&self.signer, &self.origin.shard(shard), tree).line()
     }
 
-    /// Replaces the checkpoint beside a shard. Not synced: it can be made again from the seals.
-    pub(crate) fn publish(&self, path: &Path, shard: &str, tree: &Tree) -> io::Result<()> {
+    /// Replaces the checkpoint beside a shard. Only the last one is synced: before it comes a newer one, or a start that
+    /// makes it again from the seals.
+    pub(crate) fn publish(&self, path: &Path, shard: &str, tree: &Tree, last: bool) -> io::Result<()> {
         let note = Checkpoint::of(&self.origin.shard(shard), tree).sign(&self.signer);
-        replace(&*self.storage, &path.with_extension("checkpoint"), note.as_bytes())
+        let path = path.with_extension("checkpoint");
+        replace(&*self.storage, &path, note.as_bytes())?;
+        if !last {
+            return Ok(());
+        }
+        self.storage.open(&path)?.sync()?;
+        path.parent().map_or(Ok(()), |folder| self.storage.sync_dir(folder))
     }
 
     /// Writes the lock file: how far every log is durable.
@@ -133,6 +161,26 @@ fn signer(policy: &Policy, storage: &dyn Storage, base: &Path, state: &Path) -> 
     Ok(signer)
 }
 
+/// Refuses a ledger that is shorter than it was known to be, or another.
+fn rolled_back(storage: &dyn Storage, base: &Path, heads: &Heads) -> Result<(), OpenError> {
+    let Some(known) = heads.get(crate::ledger::FOLDER) else { return Ok(()) };
+    let path = base.join(crate::ledger::FOLDER).join(crate::ledger::FILE);
+    let rollback = |found| OpenError::Rollback {
+        log: path.clone(),
+        id: crate::ledger::FOLDER.into(),
+        known: known.0,
+        found,
+    };
+    if storage.stat(&path).map_err(io_error("look at", &path))?.is_none() {
+        return Err(rollback(None));
+    }
+    let read =
+        storage.read(&path, 0).and_then(|from| scan_lines(BufReader::new(from), |_| true, Some(known)));
+    let scan = read.map_err(io_error("read", &path))?;
+    // A ledger whose seals do not fit is refused with better words when it is opened.
+    if scan.reaches || scan.damage.is_some() { Ok(()) } else { Err(rollback(Some(scan.lines.tree.size()))) }
+}
+
 /// Whether nothing was ever logged here: no ledger and no shard.
 fn is_new(policy: &Policy, storage: &dyn Storage, base: &Path) -> io::Result<bool> {
     if storage.stat(&base.join(crate::ledger::FOLDER).join(crate::ledger::FILE))?.is_some() {
@@ -145,11 +193,6 @@ fn is_new(policy: &Policy, storage: &dyn Storage, base: &Path) -> io::Result<boo
         }
     }
     Ok(true)
-}
-
-/// The folder of the key and of the lock file.
-pub(crate) fn state_folder(_policy: &Policy, base: &Path) -> PathBuf {
-    base.join("state")
 }
 
 const KEY: &str = "signing.key";

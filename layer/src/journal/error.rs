@@ -83,6 +83,8 @@ pub enum OpenError {
     Rollback {
         /// The file.
         log: PathBuf,
+        /// As the ledger names it: a shard's id, or `ledger`.
+        id: String,
         /// Lines it was known to have.
         known: u64,
         /// Lines it has; `None` if it is missing or its length alone tells.
@@ -159,7 +161,7 @@ impl fmt::Display for OpenError {
                 base.display(),
                 path.display()
             ),
-            OpenError::Rollback { log, known, found } => {
+            OpenError::Rollback { log, known, found, .. } => {
                 let log = log.display();
                 match found {
                     Some(found) if found >= known => {

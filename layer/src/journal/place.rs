@@ -8,13 +8,14 @@ use crate::clock::Clock;
 use crate::policy::Policy;
 use crate::storage::{Kind, Lock, Storage};
 
-use super::books::{self, Books};
+use super::books::Books;
 use super::error::OpenError;
 
 /// A root (or an instance's folder under it) that passed every check, its books and its lock.
 #[derive(Debug)]
 pub(crate) struct Place {
     pub(crate) base: PathBuf,
+    pub(crate) state: PathBuf,
     pub(crate) books: Books,
     _lock: Box<dyn Lock>,
 }
@@ -32,14 +33,29 @@ pub(crate) fn prepare(
     storage: &Arc<dyn Storage>,
     clock: &Clock,
 ) -> Result<Vec<Place>, OpenError> {
-    policy.roots.iter().map(|root| prepare_root(policy, root, storage, clock)).collect()
+    prepare_with(policy, storage, clock, true)
+}
+
+/// As [`prepare`], also where a ledger was rolled back, if that is not to be checked.
+pub(crate) fn prepare_with(
+    policy: &Policy,
+    storage: &Arc<dyn Storage>,
+    clock: &Clock,
+    check: bool,
+) -> Result<Vec<Place>, OpenError> {
+    let mut places = Vec::new();
+    for (at, root) in policy.roots.iter().enumerate() {
+        places.push(prepare_root(policy, (at, root), storage, clock, check)?);
+    }
+    Ok(places)
 }
 
 fn prepare_root(
     policy: &Policy,
-    root: &Path,
+    (at, root): (usize, &Path),
     shared: &Arc<dyn Storage>,
     clock: &Clock,
+    check: bool,
 ) -> Result<Place, OpenError> {
     let storage = &**shared;
     // A link may lead anywhere tomorrow: the root itself must be a folder. Links among its parents are the
@@ -77,10 +93,10 @@ fn prepare_root(
     for channel in &policy.channels {
         make_folder(storage, &base.join(&channel.name))?;
     }
-    let state = books::state_folder(policy, &base);
-    let books = Books::open(policy, shared, &base, &state, clock)?;
+    let state = policy.state_folder(at, &base);
+    let books = Books::open(policy, shared, &base, &state, clock, check)?;
     storage.sync_dir(&base).map_err(io_error("sync", &base))?;
-    Ok(Place { base, books, _lock: lock })
+    Ok(Place { base, state, books, _lock: lock })
 }
 
 /// Makes a folder unless it is there, and refuses what others could tamper with.

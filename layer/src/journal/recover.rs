@@ -73,6 +73,8 @@ pub(crate) fn recover(
     let folder = place.folder(channel);
     let present = present(storage, &folder).map_err(io_error("look through", &folder))?;
     missing(place, past, channel, &present)?;
+    // A shard may stand here whose maker died before its name was durable: nothing is told of it before it is.
+    storage.sync_dir(&folder).map_err(io_error("sync", &folder))?;
     let newest = |day| present.range(Name { day, number: 0 }..=Name { day, number: u32::MAX }).next_back();
     let newest = goes_on.and_then(|(day, _)| newest(day)).map(|(name, _)| *name);
     for (name, plain) in &present {
@@ -85,7 +87,7 @@ pub(crate) fn recover(
             Known::Closed { bytes, size } => {
                 let len = storage.stat(&path).map_err(io_error("look at", &path))?.map_or(0, |stat| stat.len);
                 if len < bytes {
-                    return Err(OpenError::Rollback { log: path, known: size, found: None });
+                    return Err(OpenError::Rollback { log: path, id: shard, known: size, found: None });
                 }
                 continue;
             }
@@ -101,7 +103,12 @@ pub(crate) fn recover(
             continue;
         }
         if let Some((size, _)) = known.filter(|_| !scan.reaches) {
-            return Err(OpenError::Rollback { log: path, known: size, found: Some(scan.lines.tree.size()) });
+            return Err(OpenError::Rollback {
+                log: path,
+                id: shard,
+                known: size,
+                found: Some(scan.lines.tree.size()),
+            });
         }
         let mut file = storage.open(&path).map_err(io_error("open", &path))?;
         let (offset, bytes) = (scan.lines.bytes, scan.bytes - scan.lines.bytes);
@@ -118,11 +125,11 @@ pub(crate) fn recover(
         if bytes > 0 {
             tell(Fact::Recovered { shard: shard.clone(), offset, bytes })?;
         }
+        let goes_on = goes_on.filter(|(_, shard_bytes)| Some(*name) == newest && offset < *shard_bytes);
         place
             .books
-            .publish(&path, &shard, &scan.lines.tree)
+            .publish(&path, &shard, &scan.lines.tree, goes_on.is_none())
             .map_err(io_error("publish the checkpoint of", &path))?;
-        let goes_on = goes_on.filter(|(_, shard_bytes)| Some(*name) == newest && offset < *shard_bytes);
         if let Some((day, _)) = goes_on {
             let id = file.id().map_err(io_error("look at", &path))?;
             place.books.heads.set(&shard, scan.lines.tree.size(), scan.lines.tree.root());
@@ -164,13 +171,13 @@ fn missing(
     for (shard, size) in past.must_be_there() {
         if of_channel(shard) && !there(shard) {
             let log = place.base.join(format!("{shard}.jsonl"));
-            return Err(OpenError::Rollback { log, known: size, found: None });
+            return Err(OpenError::Rollback { log, id: shard.to_owned(), known: size, found: None });
         }
     }
     for (shard, (size, _)) in place.books.heads.all() {
         if of_channel(&shard) && !there(&shard) && past.get(&shard) != Known::Elsewhere {
             let log = place.base.join(format!("{shard}.jsonl"));
-            return Err(OpenError::Rollback { log, known: size, found: None });
+            return Err(OpenError::Rollback { log, id: shard.to_owned(), known: size, found: None });
         }
     }
     Ok(())

@@ -258,9 +258,11 @@ impl Store {
 
     fn close_shard(&mut self) -> io::Result<()> {
         self.sync()?;
-        self.publish();
+        self.publish(true);
+        // One without its last checkpoint is closed by the next start.
         if let Some(live) = self.live.take()
             && live.told
+            && live.published == live.durable.tree.size()
         {
             self.tell(Fact::ShardClosed { shard: live.durable.shard(&live.shard) });
         }
@@ -345,7 +347,7 @@ impl Store {
             self.tell(Fact::ShardOpened { shard });
         }
         if self.until_publishing().is_some_and(|left| left.is_zero()) {
-            self.publish();
+            self.publish(false);
         }
         Ok(())
     }
@@ -357,20 +359,22 @@ impl Store {
         waits.then(|| self.published.map_or(Duration::ZERO, |at| PUBLISH_EVERY.saturating_sub(at.elapsed())))
     }
 
-    /// Publishes how far the live shard is durable: its checkpoint, and the lock file. Both can be made again from the
+    /// Publishes how far the live shard is durable: its checkpoint, the last one durably, and the lock file. Both can be made again from the
     /// seals, so that an error is counted, and tried again with the next ones.
-    pub(crate) fn publish(&mut self) {
+    pub(crate) fn publish(&mut self, last: bool) {
         self.published = Some(Instant::now());
         let books = &self.places[self.place].books;
         let mut failed = books.settle().is_err().then_some("ledger");
-        if let Some(live) = self.live.as_mut().filter(|live| live.durable.tree.size() > live.published) {
+        let waits = |live: &&mut Live| live.durable.tree.size() > if last { 0 } else { live.published };
+        if let Some(live) = self.live.as_mut().filter(waits) {
             let tree = &live.durable.tree;
             books.heads.set(&live.shard, tree.size(), tree.root());
-            if books.publish(&live.path, &live.shard, tree).is_err() {
-                failed = Some("checkpoint");
+            live.published = if books.publish(&live.path, &live.shard, tree, last).is_ok() {
+                tree.size()
             } else {
-                live.published = tree.size();
-            }
+                failed = Some("checkpoint");
+                0
+            };
         }
         if books.lock_in().is_err() {
             failed = Some("lock_file");

@@ -6,4 +6,6 @@ mod full;
 mod kill;
 mod local;
 mod recovery;
+mod rollback;
+mod schedules;
 mod support;

@@ -65,7 +65,7 @@ impl Writer {
         loop {
             let closed = this.turn();
             if closed && (this.store.undurable() == 0 || this.given_up()) {
-                this.store.publish();
+                this.store.publish(false);
                 return;
             }
             this.rest();
@@ -142,7 +142,7 @@ impl Writer {
         }
         let until_publishing = self.store.until_publishing();
         if until_publishing.is_some_and(|left| left.is_zero()) {
-            self.store.publish();
+            self.store.publish(false);
             return;
         }
         let until_sync = match (self.sync, self.oldest) {

@@ -42,8 +42,21 @@ impl Policy {
                 ));
             }
         }
+        self.state_remarks(&mut remarks);
         self.detector_remarks(&mut remarks);
         remarks
+    }
+
+    /// A lock file beside the records is rolled back with them.
+    fn state_remarks(&self, remarks: &mut Vec<String>) {
+        let inside = |state: &Path| self.roots.iter().any(|root| state.starts_with(root));
+        if self.state.as_deref().is_none_or(inside) {
+            remarks.push(
+                "integrity.state: the signing key and the lock file lie beside the records, where whoever can put an old \
+                 copy of the log back can put theirs back too: name a folder on another file system"
+                    .to_owned(),
+            );
+        }
     }
 
     fn service_problems(&self, problems: &mut Vec<Problem>) {

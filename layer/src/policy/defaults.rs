@@ -78,6 +78,7 @@ pub(super) fn why(pattern: &str, channel: &str) -> &'static str {
         "service.instance" => "one process per root",
         "storage.root" => "none: the one value that has to be set",
         "storage.fallback_roots" => "a second disk is not assumed",
+        "integrity.state" => "a second file system is not assumed; the folder `state` beside the records",
         "storage.min_free" => "nothing goes before its time unless somebody decides so",
         "channels.*.level" if lossless => "evidence starts at info, whatever the default level",
         "channels.*.level" => "the default level",

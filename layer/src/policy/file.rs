@@ -65,6 +65,7 @@ fn build(values: &mut Values, text: &str, file: &str) -> Policy {
         let fallbacks = values.texts("storage.fallback_roots").unwrap_or_default();
         policy.roots.extend(fallbacks.iter().map(PathBuf::from));
     }
+    policy.state = values.text("integrity.state").map(PathBuf::from);
     if let Some(flag) = values.flag("panic_hook") {
         policy.panic_hook = flag;
     }

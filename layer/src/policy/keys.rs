@@ -135,6 +135,12 @@ pub(super) const KEYS: &[Key] = &[
         Kind::Bytes { min: 1 << 20, max: 1 << 60 },
         "Below so much free room on the disk of the root the oldest shards that may go do, before their time.",
     ),
+    key("integrity", Kind::Table, "What seals the records."),
+    key(
+        "integrity.state",
+        Kind::Text(&rules::ROOT),
+        "The folder of the signing key and of the lock file that tells how long each log is; best on another file system than the records.",
+    ),
     key("channels", Kind::Table, "The rules of each channel: the built-in ones, and channels of your own."),
     key("channels.*", Kind::Table, "One channel: its name is lower-case letters, digits, - and _."),
     key("channels.*.level", Kind::Level, "The least severe level recorded on this channel."),

@@ -75,6 +75,7 @@ impl Policy {
         list.add("storage.root", roots.first().map(AsRef::as_ref));
         list.add("storage.fallback_roots", json!(roots.get(1..).unwrap_or_default()));
         list.add("storage.min_free", self.min_free.map(units::write_bytes));
+        list.add("integrity.state", self.state.as_ref().map(|state| state.to_string_lossy()).as_deref());
         for channel in &self.channels {
             list.channel(channel);
         }

@@ -51,6 +51,7 @@ fn all_there(what: &str, policy: &Policy, left: &Memory, acknowledged: &BTreeSet
     assert!(journal.append(ONE, &record(1000, 100)));
     journal.commit(ONE).unwrap();
     drop(journal);
+    check(what, left);
     let found: BTreeSet<u64> = numbers(&left.power_cut(0), "/logs/app").into_iter().collect();
     assert!(found.is_superset(acknowledged), "{what}: acknowledged {acknowledged:?}, found {found:?}");
     assert!(found.contains(&1000), "{what}");

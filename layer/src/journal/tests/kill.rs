@@ -56,7 +56,7 @@ fn two_hundred_kills_lose_no_acknowledged_record() {
             .stderr(Stdio::null())
             .spawn()
             .unwrap();
-        std::thread::sleep(Duration::from_micros(dice.roll(150_000)));
+        std::thread::sleep(Duration::from_micros(dice.roll(250_000)));
         child.kill().unwrap();
         let mut text = String::new();
         child.stdout.take().unwrap().read_to_string(&mut text).unwrap();

@@ -7,7 +7,7 @@ use crate::clock::Clock;
 use crate::journal::seal::Seal;
 use crate::ledger::Fact;
 use crate::policy::Policy;
-use crate::storage::{Memory, Storage};
+use crate::storage::Memory;
 
 const TODAY: &str = "/logs/app/2026-11-20.jsonl";
 

@@ -9,7 +9,10 @@ use tracing_core::LevelFilter;
 use crate::channel::Channel;
 use crate::clock::{Clock, Rng};
 use crate::journal::key::Signer;
-use crate::journal::merkle::Tree;
+use crate::journal::lines::Lines;
+use crate::journal::merkle::{Hash, Tree};
+use crate::journal::note::Checkpoint;
+use crate::journal::origin::shard_id;
 use crate::journal::seal::Seal;
 use crate::journal::{Journal, OpenError};
 use crate::ledger::Fact;
@@ -87,6 +90,75 @@ pub(super) fn facts(disk: &Memory) -> Vec<Fact> {
     let reading = crate::ledger::read(disk, Path::new("/logs/ledger"), "test/-/ledger", &key).unwrap();
     assert_eq!(reading.problems, []);
     reading.entries.into_iter().map(|(_, entry)| entry.fact).collect()
+}
+
+/// Checks the whole log under `/logs`, as the end of a run leaves it: every seal, checkpoint and entry of the ledger, and
+/// the lock file.
+pub(super) fn check(what: &str, disk: &Memory) {
+    let facts = facts(disk);
+    assert!(facts.iter().any(|fact| matches!(fact, Fact::LogOpened { .. })), "{what}: no log was opened");
+    let public = Signer::load(disk, Path::new("/logs/state/signing.key")).unwrap().public();
+    let files = disk.files();
+    let mut shards = std::collections::BTreeMap::new();
+    for (path, bytes) in &files {
+        let Some(name) = shard_of(path, "/logs/app") else { continue };
+        let id = shard_id("app", name);
+        let origin = format!("test/-/{id}");
+        let mut roots = vec![Hash::empty()];
+        let mut lines = Lines::default();
+        for line in bytes.split_inclusive(|b| *b == b'\n') {
+            if let Some(seal) = Seal::parse(line) {
+                assert!(seal.covers(&lines.tree), "{what}: {id}: a seal does not fit");
+                assert!(seal.is_signed(&public, &origin), "{what}: {id}: a seal is not signed");
+            }
+            lines.push(line);
+            roots.push(lines.tree.root());
+        }
+        let known: Vec<&Fact> = facts.iter().filter(|fact| names(fact) == Some(&id)).collect();
+        assert!(
+            known.is_empty() || known[0] == &Fact::ShardOpened { shard: id.clone() },
+            "{what}: {known:?}"
+        );
+        let given_up = matches!(known.last(), Some(Fact::ShardAbandoned { .. }));
+        assert!(lines.sealed() || given_up, "{what}: {id} ends without a seal");
+        assert!(!known.is_empty() || bytes.is_empty(), "{what}: the ledger does not know {id}");
+        match known.last() {
+            Some(Fact::ShardClosed { shard }) => assert_eq!(*shard, lines.shard(&id), "{what}"),
+            Some(Fact::ShardAbandoned { shard }) => {
+                assert_eq!(roots[shard.size as usize], shard.root, "{what}: {id}");
+            }
+            _ => {}
+        }
+        if let Some(note) = files.get(&path.with_extension("checkpoint")) {
+            let note = std::str::from_utf8(note).unwrap();
+            let checkpoint = Checkpoint::open(note, &public).unwrap_or_else(|e| panic!("{what}: {id}: {e}"));
+            assert_eq!(checkpoint.origin, origin, "{what}");
+            assert_eq!(roots[checkpoint.size as usize], checkpoint.root, "{what}: {id}");
+            let last = checkpoint.size + 1 == roots.len() as u64;
+            assert!(last || given_up, "{what}: {id} has an old checkpoint");
+        } else {
+            assert!(bytes.is_empty() || given_up, "{what}: {id} has no checkpoint");
+        }
+        shards.insert(id, roots);
+    }
+    for fact in &facts {
+        let there = names(fact).is_none_or(|shard| shards.contains_key(shard));
+        assert!(there, "{what}: a shard that the ledger knows is gone: {fact:?}");
+    }
+    for head in crate::journal::heads::read(disk, Path::new("/logs/state")).unwrap() {
+        if head.log != "ledger" {
+            assert_eq!(shards[&head.log][head.size as usize], head.root, "{what}: the lock file");
+        }
+    }
+}
+
+/// The shard that a fact of its life names.
+fn names(fact: &Fact) -> Option<&String> {
+    match fact {
+        Fact::ShardOpened { shard } => Some(shard),
+        Fact::ShardClosed { shard } | Fact::ShardAbandoned { shard } => Some(&shard.shard),
+        _ => None,
+    }
 }
 
 /// Puts the key of [`sealed`] under `/logs`.
