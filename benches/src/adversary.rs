@@ -75,7 +75,7 @@ impl Recipe {
             shuffled: random.below(3) == 0,
             mutations: if random.below(2) == 0 { 0 } else { random.below(2_000) },
             wraps: (0..depth).map(|_| WRAPS[random.below(WRAPS.len())].1).collect(),
-            seed: random.next(),
+            seed: random.roll(),
         }
     }
 
@@ -93,7 +93,7 @@ impl Recipe {
                 6 => child.mutations = [0, 10, 100, 1_000, 4_000][random.below(5)],
                 7 => _ = child.wraps.pop(),
                 8 if child.wraps.len() < 4 => child.wraps.insert(0, WRAPS[random.below(WRAPS.len())].1),
-                _ => child.seed = random.next(),
+                _ => child.seed = random.roll(),
             }
         }
         child
@@ -251,7 +251,7 @@ fn cut(text: &mut String, length: usize) {
 pub struct Random(pub u64);
 
 impl Random {
-    pub fn next(&mut self) -> u64 {
+    pub fn roll(&mut self) -> u64 {
         self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
         let z = (self.0 ^ (self.0 >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
         let z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
@@ -259,7 +259,7 @@ impl Random {
     }
 
     pub fn below(&mut self, most: usize) -> usize {
-        (self.next() % most as u64) as usize
+        (self.roll() % most as u64) as usize
     }
 }
 

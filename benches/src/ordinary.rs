@@ -170,7 +170,7 @@ fn json(i: u32) -> String {
         id(i),
         pick(i, &["ward", "stay", "letter", "order"]),
         pick(i + 7, &["a", "urgent", "day"]),
-        i % 2 == 0,
+        i.is_multiple_of(2),
         i % 10,
         mixed(i) % 100,
         i % 80,

@@ -1,5 +1,7 @@
 //! `dihya verify`, `prove` and `tiles` on a log that the layer wrote.
 
+#![expect(clippy::unwrap_used, reason = "a test that cannot be set up fails")]
+
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;

@@ -65,7 +65,7 @@ pub fn write(storage: &Arc<dyn Storage>, shard: &Shard, out: &Path) -> Result<Wr
         let leaf = Hash::leaf(line);
         leaves.push(leaf);
         tree.push(leaf);
-        if tree.size() % WIDTH == 0 {
+        if tree.size().is_multiple_of(WIDTH) {
             result = writer.put("entries", tree.size() / WIDTH - 1, WIDTH, &bundle);
             bundle.clear();
         }

@@ -78,7 +78,7 @@ fn measured(asked: &Asked) -> Result<bool, Box<dyn Error>> {
     let mut lines = 0;
     for _ in 0..asked.rounds {
         let start = cpu();
-        lines = texts.iter().map(|text| bare_work(text)).sum();
+        lines = texts.iter().map(bare_work).sum();
         bare = bare.min(cpu() - start);
         for threads in [1, 2] {
             let verifier = Verifier::new(Arc::new(Local), Places::root(&root))

@@ -3,7 +3,7 @@
 use std::ops::Range;
 
 use super::extent::{group_end, worth_hiding};
-use super::name::{self, is_name, names_a_credential, names_a_secret};
+use super::name::{self, is_name, names_a_secret};
 use crate::redact::keys::KeyRules;
 use crate::redact::work::Steps as _;
 
@@ -27,7 +27,7 @@ pub(super) fn verify(rules: &KeyRules, value: &[u8], at: usize) -> Option<Range<
     };
     let is_named = match is_string {
         true => names_a_secret(rules, name),
-        false => is_bare_secret(rest) && names_a_credential(rules, name),
+        false => is_bare_secret(rest) && names_a_secret(rules, name),
     };
     if !is_named {
         return None;

@@ -64,7 +64,7 @@ fn is_no_word(word: &[u8]) -> bool {
         && ((of_both && turns >= 2)
             || (signs > 0 && has(u8::is_ascii_alphanumeric))
             || (of_both && word.windows(3).any(capital))
-            || word.windows(4).any(|four| is_broken(four)))
+            || word.windows(4).any(is_broken))
 }
 
 /// From a letter to a digit or back.

@@ -241,7 +241,7 @@ proptest! {
                 .filter(|d| matches!(d.action, Action::Keep | Action::Refuse))
                 .map(|d| d.bytes)
                 .sum();
-            let newest = of.iter().filter(|d| d.rule == Rule::MaxBytes && d.action == Action::Purge).next_back();
+            let newest = of.iter().rfind(|d| d.rule == Rule::MaxBytes && d.action == Action::Purge);
             if let Some(newest) = newest {
                 prop_assert!(left + newest.bytes > most, "{newest:?} went without need");
             }

@@ -75,7 +75,7 @@ impl Log {
         }
         write(&self.disk, &path, &text);
         let note = Checkpoint::of(&format!("clinic/-/{id}"), &tree).sign(&signer());
-        write(&self.disk, &path.with_extension("checkpoint"), note.as_bytes());
+        write(&self.disk, path.with_extension("checkpoint"), note.as_bytes());
         let shard = ShardRef {
             shard: id.into(),
             size: tree.size(),
