@@ -244,6 +244,14 @@ fn tell(store: &mut Store, found: &recover::Found) {
             ],
         );
     }
+    for shard in &found.unproven {
+        store.lane.metrics.write_error(store.lane.channel, "recovery");
+        store.note(
+            "sys_recovery_postponed",
+            "there was no room to bring a shard of the last run to the disk anew; it was left as it is and another was begun",
+            &[("shard", Value::Text(shard))],
+        );
+    }
     for recover::Damaged { shard, damage } in &found.damaged {
         store.lane.metrics.write_error(store.lane.channel, "damaged");
         store.note(

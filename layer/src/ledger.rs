@@ -42,8 +42,9 @@ struct State {
     tree: Tree,
     /// Bytes of the file that the tree covers.
     bytes: u64,
-    /// An append failed, so that the file's state is unknown.
-    failed: bool,
+    /// An append failed, or another process wrote what stands here and may have died of a failed sync: another sync of
+    /// the same file would prove nothing.
+    unproven: bool,
 }
 
 impl Ledger {
@@ -85,16 +86,16 @@ impl Ledger {
         let mut state = self.state();
         // Another process may have appended, or died while it did.
         let torn = self.catch_up(&mut state)?;
-        if state.failed {
+        if state.unproven {
             self.renew(&state)?;
         }
-        state.failed = true;
+        state.unproven = true;
         if let Some((offset, bytes)) = torn {
             self.write(&mut state, Fact::Recovered { shard: FOLDER.into(), offset, bytes }.into())?;
         }
         entry.timestamp = time(self.clock.now());
         let number = self.write(&mut state, entry)?;
-        state.failed = false;
+        state.unproven = false;
         // The entry is durable whatever becomes of the checkpoint, which the next append makes anew.
         let _ = self.publish(&state.tree);
         drop(lock);
@@ -159,6 +160,7 @@ impl Ledger {
             if covered {
                 state.tree = tree.clone();
                 state.bytes = offset;
+                state.unproven = true;
             } else if Seal::is(line) && whole {
                 return Err(io::Error::new(
                     io::ErrorKind::InvalidData,
@@ -179,27 +181,10 @@ impl Ledger {
         Ok(Some((state.bytes, cut)))
     }
 
-    /// Puts a copy in the place of a file that an append has failed on: nothing that was written since its last good
-    /// sync is known to be on the disk, and another sync of the same file would prove nothing.
+    /// Puts a synced copy in the place of a file of which nobody knows here whether it is on the disk.
     fn renew(&self, state: &State) -> io::Result<()> {
         let path = self.path();
-        let beside = self.folder.join(".ledger.jsonl.new");
-        match self.storage.remove(&beside) {
-            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
-            _ => {}
-        }
-        let mut file = self.storage.create(&beside)?;
-        let mut from = self.storage.read(&path, 0)?.take(state.bytes);
-        let mut chunk = vec![0; 64 * 1024];
-        loop {
-            match from.read(&mut chunk)? {
-                0 => break,
-                n => file.append(&chunk[..n])?,
-            }
-        }
-        file.sync()?;
-        self.storage.rename(&beside, &path)?;
-        self.storage.sync_dir(&self.folder)
+        crate::journal::recover::renew(&*self.storage, &path, state.bytes).map(drop)
     }
 
     /// Replaces the checkpoint. Not synced: it can be made again from the seal, and the next append does.

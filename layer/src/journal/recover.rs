@@ -4,6 +4,9 @@
 //! was promised to nobody: it is moved to `quarantine/` and cut off. A seal that does *not* cover what stands before it is
 //! no crash of ours: that shard is left exactly as it is, for whoever investigates, and another is begun. A shard that
 //! is shorter than it was once known to be, or gone, was rolled back: then nothing is touched and the log does not open.
+//!
+//! What a shard shows beyond the size that the lock file knows to be durable is written anew before anything is claimed of
+//! it, see [`renew`].
 
 use std::collections::BTreeMap;
 use std::io::{self, BufRead, BufReader, Read};
@@ -12,7 +15,7 @@ use std::path::{Path, PathBuf};
 use chrono::NaiveDate;
 
 use crate::ledger::Fact;
-use crate::storage::Storage;
+use crate::storage::{File, Storage};
 
 use super::error::OpenError;
 use super::lines::Lines;
@@ -22,6 +25,7 @@ use super::past::{Known, Past};
 use super::place::{Place, io_error, make_folder};
 use super::seal::Seal;
 use super::shard::{Live, Name};
+use super::store::is_full;
 
 /// What was found in a channel's folder.
 #[derive(Debug, Default)]
@@ -31,6 +35,8 @@ pub(crate) struct Found {
     pub(crate) torn: Vec<Torn>,
     /// Shards whose seals do not fit.
     pub(crate) damaged: Vec<Damaged>,
+    /// Shards that no room was left for to write them anew.
+    pub(crate) unproven: Vec<String>,
 }
 
 /// A shard that was left as it is.
@@ -61,7 +67,7 @@ pub(crate) struct Torn {
 
 /// Looks at a channel's shards that the ledger does not know to be complete, in one place: cuts torn tails, closes what
 /// will not go on, and finds the shard that will. Dying anywhere in here and starting again leads to the same end: the tail
-/// is copied durably before it is cut, and the ledger is told again.
+/// is copied durably before the file without it takes its place, and the ledger is told again.
 pub(crate) fn recover(
     storage: &dyn Storage,
     place: &Place,
@@ -110,15 +116,27 @@ pub(crate) fn recover(
                 found: Some(scan.lines.tree.size()),
             });
         }
-        let mut file = storage.open(&path).map_err(io_error("open", &path))?;
         let (offset, bytes) = (scan.lines.bytes, scan.bytes - scan.lines.bytes);
         if bytes > 0 {
             quarantine(storage, &folder, &path, offset)?;
-            file.truncate(offset).map_err(io_error("truncate", &path))?;
+        }
+        let is_proven = bytes == 0 && known.is_some_and(|(size, _)| size == scan.lines.tree.size());
+        let renewed = if is_proven {
+            storage.open(&path).map_err(io_error("open", &path))
+        } else {
+            renew(storage, &path, offset).map_err(io_error("write anew", &path))
+        };
+        let file = match renewed {
+            // Nothing is claimed of it, and nothing added to it: the next start tries again.
+            Err(OpenError::Io { source, .. }) if is_full(&source) => {
+                found.unproven.push(name.to_string());
+                continue;
+            }
+            renewed => renewed?,
+        };
+        if bytes > 0 {
             found.torn.push(Torn { shard: name.to_string(), offset, bytes });
         }
-        // The last run may have written a seal and died before the sync.
-        file.sync().map_err(io_error("sync", &path))?;
         if past.get(&shard) == Known::Unknown {
             tell(Fact::ShardOpened { shard: shard.clone() })?;
         }
@@ -263,6 +281,45 @@ fn is_record(line: &[u8]) -> bool {
     line.starts_with(b"{") && line.ends_with(b"}\n") && !line.contains(&0)
 }
 
+/// Puts a synced copy of a file's first bytes in its place, and gives the copy.
+///
+/// What a file shows after the death of its writer may stand in the page cache alone: after a sync that failed, nothing
+/// brings it to the disk any more, and another sync of the same file says that all is well. Only what is written anew and
+/// then synced is known to be durable.
+pub(crate) fn renew(storage: &dyn Storage, path: &Path, bytes: u64) -> io::Result<Box<dyn File>> {
+    let mut name = std::ffi::OsString::from(".");
+    name.push(path.file_name().unwrap_or_default());
+    name.push(".new");
+    let beside = path.with_file_name(name);
+    remove_if_there(storage, &beside)?;
+    let mut file = storage.create(&beside)?;
+    let copied = copy(storage.read(path, 0)?.take(bytes), &mut *file).and_then(|()| file.sync());
+    if let Err(error) = copied {
+        let _ = storage.remove(&beside);
+        return Err(error);
+    }
+    storage.rename(&beside, path)?;
+    storage.sync_dir(path.parent().unwrap_or(Path::new(".")))?;
+    Ok(file)
+}
+
+fn remove_if_there(storage: &dyn Storage, path: &Path) -> io::Result<()> {
+    match storage.remove(path) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+        _ => Ok(()),
+    }
+}
+
+fn copy(mut from: impl Read, to: &mut dyn File) -> io::Result<()> {
+    let mut chunk = vec![0; CHUNK];
+    loop {
+        match from.read(&mut chunk)? {
+            0 => return Ok(()),
+            n => to.append(&chunk[..n])?,
+        }
+    }
+}
+
 /// Copies the bytes from `offset` on into a file of their own, durably.
 pub(crate) fn quarantine(
     storage: &dyn Storage,
@@ -274,18 +331,8 @@ pub(crate) fn quarantine(
     make_folder(storage, &room)?;
     let name = shard.file_name().unwrap_or_default().to_string_lossy();
     let (mut file, path) = create_free(storage, &room, &format!("{name}.{offset}"))?;
-    let mut copy = || -> io::Result<()> {
-        let mut from = storage.read(shard, offset)?;
-        let mut chunk = vec![0; CHUNK];
-        loop {
-            match from.read(&mut chunk)? {
-                0 => break,
-                n => file.append(&chunk[..n])?,
-            }
-        }
-        file.sync()
-    };
-    copy().map_err(io_error("write", &path))?;
+    let from = storage.read(shard, offset).map_err(io_error("read", shard))?;
+    copy(from, &mut *file).and_then(|()| file.sync()).map_err(io_error("write", &path))?;
     storage.sync_dir(&room).map_err(io_error("sync", &room))
 }
 
@@ -294,7 +341,7 @@ fn create_free(
     storage: &dyn Storage,
     folder: &Path,
     stem: &str,
-) -> Result<(Box<dyn crate::storage::File>, PathBuf), OpenError> {
+) -> Result<(Box<dyn File>, PathBuf), OpenError> {
     let mut number = 0_u32;
     loop {
         let path = match number {
