@@ -88,7 +88,7 @@ pub(crate) fn open(policy: &Policy, clock: &Clock) -> Result<(Vec<Log>, Vec<Path
             without.push(base);
             continue;
         }
-        let ledger = Ledger::attach(Arc::new(Local), &base, &base.join("state"), clock.clone())
+        let ledger = Ledger::attach(Arc::new(Local), &base, &found.state, clock.clone())
             .map_err(|error| Answer::wrong(format!("error: {error}\n")))?;
         let archives = Folders::of(Arc::new(Local), &base, found.instance);
         logs.push(Log { base, ledger, archives });

@@ -18,7 +18,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use crate::clock::Clock;
-use crate::policy::Policy;
+use crate::policy::{Policy, state_folder};
 use crate::storage::Storage;
 
 pub use facts::Facts;
@@ -47,6 +47,8 @@ pub struct Base {
     pub instance: Option<String>,
     /// The folder.
     pub path: PathBuf,
+    /// Where its signing key and its lock file lie.
+    pub state: PathBuf,
 }
 
 /// One shard as it lies on the disk.
@@ -96,6 +98,8 @@ pub struct Places {
     pub remote: Vec<String>,
     /// If set, only this instance.
     pub instance: Option<String>,
+    /// The policy's `integrity.state`: where the signing keys and the lock files lie, if not beside the records.
+    pub state: Option<PathBuf>,
 }
 
 impl Places {
@@ -110,7 +114,14 @@ impl Places {
         let (remote, folders): (Vec<String>, Vec<String>) =
             policy.archive.stores.iter().cloned().partition(|store| store.contains("://"));
         let archives = folders.into_iter().map(PathBuf::from).collect();
-        Places { roots: policy.roots.clone(), archives, remote, ..Places::default() }
+        let state = policy.state.clone();
+        Places { roots: policy.roots.clone(), archives, remote, state, ..Places::default() }
+    }
+
+    /// The base of an instance below one of the roots, the first being 0.
+    fn base(&self, root: usize, path: PathBuf, instance: Option<&str>) -> Base {
+        let state = state_folder(self.state.as_deref(), root, instance, &path);
+        Base { instance: instance.map(str::to_owned), path, state }
     }
 }
 

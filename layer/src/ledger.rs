@@ -429,4 +429,18 @@ mod tests {
         assert_eq!(reading.problems, []);
         assert_eq!(shards(&reading), ["app/1", "app/2", "app/3"]);
     }
+
+    #[test]
+    fn after_another_process_died_of_a_failed_sync_what_it_wrote_is_written_anew() {
+        let disk = disk();
+        let other = open(&disk).unwrap();
+        other.append(fact(1)).unwrap();
+        disk.fault_on(Step::Sync, "/log/ledger", Fault::Lost(io::ErrorKind::Other));
+        assert!(other.append(fact(2)).is_err());
+        let disk = disk.kill();
+        open(&disk).unwrap().append(fact(3)).unwrap();
+        let reading = open(&disk.power_cut(0)).unwrap().read().unwrap();
+        assert_eq!(reading.problems, []);
+        assert_eq!(shards(&reading), ["app/1", "app/2", "app/3"]);
+    }
 }

@@ -180,13 +180,7 @@ impl Policy {
     /// The folder of the signing key and of the lock file, for one of the roots, the first being 0: `integrity.state` and
     /// in it a folder per instance and per fallback root, or `state` in the base folder, `<root>/[<instance>/]`.
     pub fn state_folder(&self, root: usize, base: &Path) -> PathBuf {
-        let Some(state) = &self.state else { return base.join("state") };
-        let mut folder = state.clone();
-        folder.extend(self.service.instance.as_deref());
-        if root > 0 {
-            folder.push(format!("fallback-{root}"));
-        }
-        folder
+        state_folder(self.state.as_deref(), root, self.service.instance.as_deref(), base)
     }
 
     /// A detector in code, beside the built-in ones and the file's. It stays when a layer reloads another policy.
@@ -395,4 +389,20 @@ pub(crate) enum ConsoleStream {
     Stdout,
     /// Standard error.
     Stderr,
+}
+
+/// The folder of the signing key and of the lock file of one writing process: in `integrity.state`, if there is one.
+pub(crate) fn state_folder(
+    state: Option<&Path>,
+    root: usize,
+    instance: Option<&str>,
+    base: &Path,
+) -> PathBuf {
+    let Some(state) = state else { return base.join("state") };
+    let mut folder = state.to_owned();
+    folder.extend(instance);
+    if root > 0 {
+        folder.push(format!("fallback-{root}"));
+    }
+    folder
 }

@@ -116,7 +116,7 @@ impl Verifier {
         self
     }
 
-    /// The folder of the lock file and the key, if it is not `<base>/state`.
+    /// The folder of the lock file and the key, if it is not the one that the places name.
     pub fn state(self, folder: impl Into<PathBuf>) -> Verifier {
         Verifier { state: Some(folder.into()), ..self }
     }

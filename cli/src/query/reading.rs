@@ -124,7 +124,7 @@ impl Reading {
     }
 
     fn ledger(&self, base: &Base, clock: &Clock) -> Result<Option<Ledger>, Answer> {
-        let state = base.path.join("state");
+        let state = &base.state;
         let is_missing =
             |path: &Path| path.symlink_metadata().is_err_and(|error| error.kind() == io::ErrorKind::NotFound);
         if is_missing(&base.path.join("ledger")) || is_missing(&state.join("signing.key")) {
@@ -134,7 +134,7 @@ impl Reading {
             ));
             return Ok(None);
         }
-        let ledger = Ledger::attach(Arc::new(Local), &base.path, &state, clock.clone());
+        let ledger = Ledger::attach(Arc::new(Local), &base.path, state, clock.clone());
         ledger.map(Some).map_err(|error| {
             Answer::wrong(format!(
                 "error: this cannot be recorded in the ledger of {}, and so is not shown: {error}\n",

@@ -16,7 +16,7 @@ pub(super) fn read(storage: &dyn Storage, places: &Places, now: i64) -> Result<C
     let mut walk = Walk { storage, today: shard::day(now.saturating_sub(TURN)), catalog: Catalog::default() };
     for (index, root) in places.roots.iter().enumerate() {
         match storage.stat(root).map_err(CatalogError::io(root))? {
-            Some(stat) if stat.kind == Kind::Dir => walk.root(root, places.instance.as_deref())?,
+            Some(stat) if stat.kind == Kind::Dir => walk.root((index, root), places)?,
             Some(_) => return Err(CatalogError::NotAFolder { path: root.clone() }),
             None if index > 0 => {}
             None => return Err(CatalogError::NoRoot { path: root.clone() }),
@@ -53,7 +53,8 @@ struct Listing {
 
 impl Walk<'_> {
     /// A root is the base of a process without an instance's name, or holds one per instance, or both.
-    fn root(&mut self, root: &Path, only: Option<&str>) -> Result<()> {
+    fn root(&mut self, (index, root): (usize, &Path), places: &Places) -> Result<()> {
+        let only = places.instance.as_deref();
         let listing = self.list(root)?;
         let mut instances = Vec::new();
         let mut own = Listing { files: listing.files, others: listing.others, ..Listing::default() };
@@ -67,11 +68,11 @@ impl Walk<'_> {
             }
         }
         if only.is_none() && (instances.is_empty() || self.is_base(&own)?) {
-            self.base(root, None, own)?;
+            self.base(places.base(index, root.to_owned(), None), own)?;
         }
         for (name, path, inside) in instances {
             if only.is_none_or(|only| only == name) {
-                self.base(&path, Some(&name), inside)?;
+                self.base(places.base(index, path, Some(&name)), inside)?;
             }
         }
         Ok(())
@@ -92,8 +93,7 @@ impl Walk<'_> {
         Ok(false)
     }
 
-    fn base(&mut self, path: &Path, instance: Option<&str>, listing: Listing) -> Result<()> {
-        let base = Base { instance: instance.map(str::to_owned), path: path.to_owned() };
+    fn base(&mut self, base: Base, listing: Listing) -> Result<()> {
         for (name, path, _) in &listing.files {
             if name != LOCK {
                 self.catalog.foreign.push(path.clone());
@@ -186,9 +186,9 @@ impl Walk<'_> {
         let of = |instance: Option<&str>| {
             let known = self.catalog.bases.iter().find(|base| base.instance.as_deref() == instance);
             let root = places.roots.first().cloned().unwrap_or_default();
-            known.cloned().unwrap_or_else(|| Base {
-                instance: instance.map(str::to_owned),
-                path: instance.map_or(root.clone(), |instance| root.join(instance)),
+            known.cloned().unwrap_or_else(|| {
+                let path = instance.map_or(root.clone(), |instance| root.join(instance));
+                places.base(0, path, instance)
             })
         };
         let mut found = Vec::new();

@@ -43,7 +43,7 @@ pub(crate) fn look(verifier: &Verifier, base: &Base, found: &mut Vec<Finding>) -
     let path = folder.join(FILE);
     // In this order: what is read later was written later or not at all, so that a log which grows meanwhile never
     // looks shorter than what is known of it.
-    let state = verifier.state.clone().unwrap_or_else(|| base.path.join(STATE));
+    let state = verifier.state.clone().unwrap_or_else(|| base.state.clone());
     let known_heads = lock_file(storage, &state, found);
     let note = read_text(storage, &folder.join(CHECKPOINT), found);
     let has_ledger = !matches!(storage.stat(&path), Ok(None));
@@ -364,7 +364,6 @@ pub(crate) fn read_text(storage: &dyn Storage, path: &Path, found: &mut Vec<Find
     })
 }
 
-const STATE: &str = "state";
 const KEY: &str = "signing.key";
 const CHECKPOINT: &str = "ledger.checkpoint";
 const POLICIES: &str = "policies";

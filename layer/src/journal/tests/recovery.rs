@@ -1,13 +1,15 @@
 //! What a journal makes of the end of the last run.
 
+use std::io::ErrorKind;
 use std::path::Path;
+use std::time::Duration;
 
 use super::support::*;
 use crate::clock::Clock;
 use crate::journal::seal::Seal;
 use crate::ledger::Fact;
 use crate::policy::Policy;
-use crate::storage::Memory;
+use crate::storage::{Fault, Memory};
 
 const TODAY: &str = "/logs/app/2026-11-20.jsonl";
 
@@ -178,4 +180,76 @@ fn a_run_begins_where_the_last_one_ended_over_and_over() {
     }
     assert_eq!(numbers(&disk.power_cut(0), "/logs/app"), (0..20).collect::<Vec<_>>());
     assert_eq!(disk.files().keys().filter(|p| shard_of(p, "/logs/app").is_some()).count(), 1);
+}
+
+/// A disk on which a sync failed, and its process died of it: what it wrote last stands in the page cache alone.
+fn died_of_a_failed_sync() -> Memory {
+    let disk = Memory::new();
+    let journal = open(&policy("/logs"), &disk).unwrap();
+    journal.append(ONE, &record(1, 60));
+    journal.commit(ONE).unwrap();
+    // The next step is the write, and then the sync; nothing is done after that.
+    disk.fault_at(disk.steps() + 2, Fault::Lost(ErrorKind::Other));
+    disk.fault_at(disk.steps() + 3, Fault::Halt);
+    journal.append(ONE, &record(2, 60));
+    assert!(journal.commit(ONE).is_err(), "positive control: it was not acknowledged");
+    journal.shutdown(Duration::ZERO);
+    let left = disk.kill();
+    assert_eq!(numbers(&left, "/logs/app"), [1, 2], "positive control: the page cache shows it");
+    assert_eq!(numbers(&disk.power_cut(0), "/logs/app"), [1], "positive control: the disk does not have it");
+    left
+}
+
+#[test]
+fn a_shard_is_not_closed_with_what_the_disk_does_not_have() {
+    let disk = died_of_a_failed_sync();
+    let tomorrow = || Clock::manual(NOON + DAY);
+    drop(open_at(&policy("/logs"), &disk, tomorrow()).unwrap());
+    let closed = |fact: &Fact| matches!(fact, Fact::ShardClosed { shard } if shard.shard == "app/2026-11-20");
+    assert!(facts(&disk).iter().any(closed), "positive control");
+    let left = disk.power_cut(0);
+    drop(
+        open_at(&policy("/logs"), &left, tomorrow())
+            .unwrap_or_else(|e| panic!("a rollback that is none: {e}")),
+    );
+    check("after the power cut", &left);
+}
+
+#[test]
+fn nothing_is_acknowledged_in_a_file_whose_sync_has_failed() {
+    let disk = died_of_a_failed_sync();
+    let journal = open(&policy("/logs"), &disk).unwrap();
+    journal.append(ONE, &record(9, 60));
+    journal.commit(ONE).unwrap();
+    let left = disk.power_cut(0);
+    drop(journal);
+    assert!(numbers(&left, "/logs/app").contains(&9), "acknowledged and gone");
+    drop(open(&policy("/logs"), &left).unwrap());
+    check("after the power cut", &left);
+}
+
+#[test]
+fn without_room_to_write_a_shard_anew_it_stays_and_another_is_begun() {
+    let disk = Memory::new();
+    let (id, size) = ("app/2026-11-20", 60 * 1024);
+    let good = sealed(id, &[&record(1, size)]);
+    with_key(&disk);
+    disk.put(TODAY, &good);
+    disk.set_capacity(good.len() as u64 + 50 * 1024);
+    let journal = open(&policy("/logs"), &disk).unwrap();
+    journal.append(ONE, &record(9, 60));
+    journal.commit(ONE).unwrap();
+    drop(journal);
+    assert!(bytes(&disk, TODAY) == good, "it was touched");
+    assert_eq!(numbers(&disk, "/logs/app"), [1, 9]);
+    assert_eq!(
+        events(&disk, "/logs/app", "shard"),
+        [("sys_recovery_postponed".into(), "2026-11-20.jsonl".into())]
+    );
+    assert!(
+        !facts(&disk).iter().any(|fact| matches!(fact, Fact::ShardClosed { shard } if shard.shard == id))
+    );
+    disk.heal();
+    drop(open(&policy("/logs"), &disk).unwrap());
+    check("once there is room", &disk);
 }
