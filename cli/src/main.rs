@@ -7,6 +7,7 @@ mod archive;
 mod check;
 mod evidence;
 mod hold;
+mod key;
 mod log;
 mod plan;
 mod policy;
@@ -100,6 +101,9 @@ enum Command {
     /// Tells what lies there and what the ledger says, without checking it: that is `dihya verify`. Exit code 1: somebody has
     /// to look at something; it is told on standard error.
     Status(status::Command),
+    /// Show or change the key that seals a log
+    #[command(subcommand, arg_required_else_help = true, after_long_help = key::HELP)]
+    Key(key::Command),
     /// Print a completion script, to be put where the shell looks for it
     ///
     /// For bash: dihya completions bash > ~/.local/share/bash-completion/completions/dihya
@@ -153,6 +157,7 @@ fn main() -> ExitCode {
         Command::Evidence(command) => command.run(),
         Command::Query(command) => command.run(),
         Command::Status(command) => command.run(),
+        Command::Key(command) => command.run(),
         Command::Completions { shell } => {
             let mut script = Vec::new();
             clap_complete::generate(shell, &mut Arguments::command(), "dihya", &mut script);

@@ -3,7 +3,6 @@
 use std::sync::Arc;
 
 use clap::Args;
-use dihya::operation::Kind;
 use dihya::storage::{Local, Storage};
 use dihya::{Clock, accept_rollback};
 
@@ -25,16 +24,10 @@ impl Command {
             Err(answer) => return answer,
         };
         let caller = caller();
-        if let Err(denied) = caller.may(Kind::AcceptRollback, &policy) {
-            return Answer::wrong(format!("error: {denied}\n"));
-        }
-        let Some(reason) = self.because.reason.as_deref().map(str::trim).filter(|text| !text.is_empty())
-        else {
-            return Answer::wrong("error: say why with --reason: it stands in the ledger for good\n");
-        };
-        let operator = self.because.operator.as_deref().unwrap_or(&caller.user);
+        let who = (&caller, self.because.operator.as_deref());
+        let reason = self.because.reason.as_deref().unwrap_or_default();
         let storage: Arc<dyn Storage> = Arc::new(Local);
-        match accept_rollback(&policy, &storage, &Clock::system(), operator, reason) {
+        match accept_rollback(&policy, &storage, &Clock::system(), who, reason) {
             Ok(accepted) if accepted.is_empty() => Answer::fine("every log is what it was known to be\n"),
             Ok(accepted) => {
                 let line = |log: &dihya::Accepted| {

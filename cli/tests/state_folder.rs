@@ -98,3 +98,58 @@ fn a_lock_file_that_is_gone_from_there_is_told() {
     assert_ne!(output.status.code(), Some(0));
     assert!(said(&output).contains("heads"), "{}", said(&output));
 }
+
+#[test]
+fn a_shard_that_is_gone_is_accepted_by_who_may_and_on_record() {
+    let folder = Folder::new("accept");
+    let shard = fs::read_dir(folder.0.join("logs/one/audit")).unwrap().map(|entry| entry.unwrap().path());
+    let shard = shard.into_iter().find(|path| path.extension().is_some_and(|e| e == "jsonl")).unwrap();
+    fs::remove_file(&shard).unwrap();
+    let ledger = || fs::read_to_string(folder.0.join("logs/one/ledger/ledger.jsonl")).unwrap();
+    let output = folder.run(&["accept-rollback"]);
+    assert_eq!(output.status.code(), Some(1));
+    assert!(said(&output).contains("needs a reason"), "{}", said(&output));
+    let own = fs::read_to_string(folder.0.join("dihya.toml")).unwrap();
+    fs::write(folder.0.join("strict.toml"), format!("{own}[roles]\nadmin = [\"user:nobody-here\"]\n"))
+        .unwrap();
+    let output = folder.run(&["accept-rollback", "--policy", "strict.toml", "--reason", "lost"]);
+    assert_eq!(output.status.code(), Some(1));
+    assert!(ledger().contains("\"fact\":\"denied\""), "{}", said(&output));
+    let line = ["accept-rollback", "--reason", "the disk was replaced"];
+    let output = folder.run(&line);
+    assert_eq!(output.status.code(), Some(0), "{}", said(&output));
+    let said_so = said(&output);
+    assert!(said_so.starts_with("accepted audit/") && said_so.contains(": 0 lines of the "), "{said_so}");
+    assert!(ledger().contains("\"fact\":\"rollback_accepted\""));
+    assert_eq!(said(&folder.run(&line)), "every log is what it was known to be\n");
+    let policy = Policy::load(folder.0.join("dihya.toml")).unwrap();
+    let (_layer, guard) = Options::new(policy).open().unwrap();
+    guard.shutdown(Duration::from_secs(10));
+}
+
+#[test]
+fn a_key_is_shown_and_rotated_and_the_log_is_whole() {
+    let folder = Folder::new("rotate");
+    let shown = || said(&folder.run(&["key", "show"]));
+    let old = shown();
+    assert!(old.starts_with("clinic/one/ledger+"), "{old}");
+    let policy = Policy::load(folder.0.join("dihya.toml")).unwrap();
+    let (layer, guard) = Options::new(policy.clone()).open().unwrap();
+    let output = folder.run(&["key", "rotate", "--reason", "yearly"]);
+    assert_eq!(output.status.code(), Some(1));
+    assert!(said(&output).contains("already writes here"), "{}", said(&output));
+    guard.shutdown(Duration::from_secs(10));
+    drop(layer);
+    let output = folder.run(&["key", "rotate", "--reason", "yearly"]);
+    assert_eq!(output.status.code(), Some(0), "{}", said(&output));
+    let new = shown();
+    assert!(new != old && said(&output).contains(new.trim()), "{}", said(&output));
+    let (_layer, guard) = Options::new(policy).open().unwrap();
+    guard.handle().record(Record::new(Channel::AUDIT, "patient_read").message("read")).unwrap();
+    guard.handle().commit(Channel::AUDIT).unwrap();
+    guard.shutdown(Duration::from_secs(10));
+    for line in [&["verify"][..], &["plan"], &["archive", "--dry-run"]] {
+        let output = folder.run(line);
+        assert_eq!(output.status.code(), Some(0), "{line:?}: {}", said(&output));
+    }
+}

@@ -19,6 +19,7 @@ mod place;
 mod queue;
 pub(crate) mod recover;
 mod rollback;
+mod rotate;
 pub mod seal;
 pub(crate) mod shard;
 mod store;
@@ -46,6 +47,7 @@ use crate::thread;
 
 pub use ack::Commit;
 pub use rollback::{Accepted, accept_rollback};
+pub use rotate::{Rotated, rotate_key};
 
 pub use error::{ChannelReport, CommitError, OpenError, ShutdownReport};
 
@@ -89,6 +91,7 @@ impl Journal {
         for place in &*places {
             pasts.push(Past::new(&place.books.read(&place.base, &place.state)?));
         }
+        let speaker = policy.channels.iter().position(|channel| channel.name == "security").unwrap_or(0);
         let mut writers = Vec::new();
         for (index, rules) in policy.channels.iter().enumerate() {
             let mut found = recover::Found::default();
@@ -107,10 +110,24 @@ impl Journal {
                 mirror.clone(),
             );
             tell(&mut store, &found);
+            if index == speaker && places.iter().zip(&pasts).any(lost_lock_file) {
+                store.note(
+                    "sys_lock_file_missing",
+                    "the lock file of sizes was gone; what the ledger knows was checked, and a live shard cut at a seal since \
+                     would not show",
+                    &[],
+                );
+            }
             store.live = found.live;
             writers.push(Writer::new(store, rules.sync));
         }
-        for place in &*places {
+        for (place, past) in places.iter().zip(&pasts) {
+            if lost_lock_file((place, past)) {
+                place
+                    .books
+                    .tell(Fact::LockFileMissing {})
+                    .map_err(|source| OpenError::Ledger { base: place.base.clone(), source })?;
+            }
             // What was in force, for whoever asks years later; the entry that follows names it by its hash.
             crate::purge::keep_policy(&*storage, &place.base, policy)
                 .and_then(|()| place.books.opened(policy))
@@ -229,6 +246,11 @@ impl Drop for Journal {
 /// Where a file stands among its channel's shards, if it is one: sorts them from oldest to newest.
 pub(crate) fn shard_order(path: &std::path::Path) -> Option<impl Ord + use<>> {
     shard::Name::parse(path.file_name()?.to_str()?, false)
+}
+
+/// Whether the lock file is gone of a log that has shards.
+fn lost_lock_file((place, past): (&Place, &Past)) -> bool {
+    place.books.without_heads && past.knows_shards()
 }
 
 /// Puts what recovery found into the channel itself, as its first records.

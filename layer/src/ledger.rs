@@ -10,7 +10,7 @@
 mod attach;
 mod fact;
 
-use std::io::{self, BufRead as _, BufReader, Read as _};
+use std::io::{self, BufRead as _, BufReader};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
@@ -24,6 +24,7 @@ use crate::record::stamp::Stamp;
 use crate::storage::{File, Lock, Storage};
 
 pub use attach::first_key;
+pub(crate) use attach::{KEY, NEXT_KEY, load_key};
 pub use fact::{Entry, Fact, PolicyRef, ShardRef};
 
 /// A ledger open for appending.
@@ -45,6 +46,8 @@ struct State {
     /// An append failed, or another process wrote what stands here and may have died of a failed sync: another sync of
     /// the same file would prove nothing.
     unproven: bool,
+    /// The key that seals from here on, as the entries tell.
+    key: Option<Public>,
 }
 
 impl Ledger {
@@ -86,6 +89,12 @@ impl Ledger {
         let mut state = self.state();
         // Another process may have appended, or died while it did.
         let torn = self.catch_up(&mut state)?;
+        if state.key.is_some_and(|key| key != self.signer.public()) {
+            return Err(io::Error::new(
+                io::ErrorKind::InvalidData,
+                "the log's key was changed since this process read it; run this again",
+            ));
+        }
         if state.unproven {
             self.renew(&state)?;
         }
@@ -141,6 +150,7 @@ impl Ledger {
         file.sync()?;
         state.tree = tree;
         state.bytes += lines.len() as u64;
+        state.key = key_of(&entry).or(state.key);
         Ok(number)
     }
 
@@ -150,6 +160,7 @@ impl Ledger {
         let from = self.storage.read(&path, state.bytes)?;
         let mut tree = state.tree.clone();
         let mut offset = state.bytes;
+        let mut key = None;
         lines(from, |line, whole| {
             offset += line.len() as u64;
             let seal = Seal::parse(line).filter(|_| whole);
@@ -157,7 +168,11 @@ impl Ledger {
             if whole {
                 tree.push_lines(line);
             }
+            if !Seal::is(line) && whole {
+                key = serde_json::from_slice(line).ok().as_ref().and_then(key_of).or(key);
+            }
             if covered {
+                state.key = key.or(state.key);
                 state.tree = tree.clone();
                 state.bytes = offset;
                 state.unproven = true;
@@ -225,14 +240,29 @@ pub struct Reading {
     pub problems: Vec<(u64, String)>,
 }
 
+/// The key that an entry names as the one that seals from then on.
+fn key_of(entry: &Entry) -> Option<Public> {
+    match &entry.fact {
+        Fact::LogOpened { vkey, .. } | Fact::KeyRotated { new: vkey, .. } => {
+            Public::from_vkey(vkey).map(|(_, key)| key)
+        }
+        _ => None,
+    }
+}
+
 /// Reads a ledger without holding its lock: `folder` is `<base>/ledger`. No file is an empty ledger.
-pub fn read(storage: &dyn Storage, folder: &Path, origin: &str, key: &Public) -> io::Result<Reading> {
+///
+/// The seals are checked under the key that the first entry names, and after each rotation under the next; the trusted
+/// key must have sealed something, be it the first one, the newest or one in between.
+pub fn read(storage: &dyn Storage, folder: &Path, origin: &str, trusted: &Public) -> io::Result<Reading> {
     let mut reading = Reading::default();
     let path = folder.join(FILE);
     if storage.stat(&path)?.is_none() {
         return Ok(reading);
     }
-    let mut key = *key;
+    let first = folder.parent().and_then(|base| first_key(storage, base).ok());
+    let mut key = first.map_or(*trusted, |(_, key)| key);
+    let mut is_known = false;
     let mut tree = Tree::new();
     let mut waiting = Vec::new();
     lines(storage.read(&path, 0)?, |line, whole| {
@@ -250,6 +280,8 @@ pub fn read(storage: &dyn Storage, folder: &Path, origin: &str, key: &Public) ->
                     .push((number, "a line before this seal was changed, removed or added".into()));
             } else if !seal.is_signed(&key, origin) {
                 reading.problems.push((number, "this seal is not signed by the log's key".into()));
+            } else {
+                is_known |= key == *trusted;
             }
             reading.entries.append(&mut waiting);
         } else if let Ok(entry) = serde_json::from_slice::<Entry>(line) {
@@ -269,6 +301,9 @@ pub fn read(storage: &dyn Storage, folder: &Path, origin: &str, key: &Public) ->
         }
         Ok(())
     })?;
+    if reading.tree.size() > 0 && !is_known {
+        reading.problems.push((0, "nothing in it is sealed by the key that is trusted".into()));
+    }
     if let Some((number, _)) = waiting.first() {
         reading.problems.push((*number, "no seal covers what stands from here on".into()));
     }

@@ -145,7 +145,7 @@ pub use clock::{Clock, Rng};
 pub use direct::{Receipt, Record};
 pub use generation::{Generation, GenerationError, GenerationStatus, Recorded};
 pub use handle::{Guard, Handle, RecordError, ReloadError};
-pub use journal::{Accepted, accept_rollback};
+pub use journal::{Accepted, Rotated, accept_rollback, rotate_key};
 pub use journal::{ChannelReport, Commit, CommitError, OpenError, ShutdownReport};
 pub use journal::{heads, key, merkle, note, origin, seal};
 pub use layer::DihyaLayer;

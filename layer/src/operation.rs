@@ -253,6 +253,21 @@ impl<'l> Operation<'l> {
         self.ledger
     }
 
+    /// Goes on in the same ledger under another key.
+    pub(crate) fn under<'n>(mut self, ledger: &'n Ledger) -> Operation<'n> {
+        self.ended = true;
+        Operation {
+            ledger,
+            kind: self.kind,
+            operator: std::mem::take(&mut self.operator),
+            reason: self.reason.take(),
+            session: std::mem::take(&mut self.session),
+            began: self.began,
+            volume: std::mem::take(&mut self.volume),
+            ended: false,
+        }
+    }
+
     /// Counts what was worked on, by unit: `shards`, `records`, `bytes`.
     pub fn add(&mut self, unit: &str, count: u64) {
         let total = self.volume.entry(unit.to_owned()).or_default();

@@ -88,11 +88,7 @@ impl Log<'_> {
     /// # Errors
     /// If it cannot be read, or something is wrong with it.
     pub fn entries(&self) -> io::Result<Vec<Entry>> {
-        // Keys change: what was sealed first is checked under the first one.
-        let reading = match ledger::first_key(self.storage, self.base) {
-            Ok((origin, key)) => ledger::read(self.storage, &self.base.join(ledger::FOLDER), &origin, &key)?,
-            Err(_) => self.ledger.read()?,
-        };
+        let reading = self.ledger.read()?;
         if let Some((line, what)) = reading.problems.first() {
             return Err(io::Error::new(
                 io::ErrorKind::InvalidData,

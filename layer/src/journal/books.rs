@@ -6,7 +6,7 @@ use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use crate::clock::Clock;
-use crate::ledger::{Entry, Fact, Ledger, Reading, replace};
+use crate::ledger::{Entry, Fact, KEY, Ledger, Reading, replace};
 use crate::policy::Policy;
 use crate::storage::Storage;
 
@@ -30,6 +30,8 @@ pub(crate) struct Books {
     storage: Arc<dyn Storage>,
     ledger: Ledger,
     waiting: Mutex<VecDeque<Fact>>,
+    /// There was no lock file when the books were opened.
+    pub(crate) without_heads: bool,
 }
 
 impl Books {
@@ -45,6 +47,10 @@ impl Books {
         make_folder(&**storage, state)?;
         let signer = Arc::new(signer(policy, &**storage, base, state)?);
         let origin = Origin::of(policy);
+        let without_heads = storage
+            .stat(&state.join(heads::FILE))
+            .map_err(io_error("look for the lock file in", state))?
+            .is_none();
         let known = heads::read(&**storage, state).map_err(io_error("read the lock file in", state))?;
         let heads = Heads::new(state, known);
         if check {
@@ -53,7 +59,8 @@ impl Books {
         let ledger =
             Ledger::open(Arc::clone(storage), base, origin.ledger(), Arc::clone(&signer), clock.clone())
                 .map_err(|source| OpenError::Ledger { base: base.into(), source })?;
-        Ok(Books { signer, origin, heads, storage: Arc::clone(storage), ledger, waiting: Mutex::default() })
+        let (storage, waiting) = (Arc::clone(storage), Mutex::default());
+        Ok(Books { signer, origin, heads, storage, ledger, waiting, without_heads })
     }
 
     /// The ledger as it stands. A key that is not the one it was last sealed with is refused before it seals anything.
@@ -74,11 +81,19 @@ impl Books {
         Ok(reading)
     }
 
-    /// Accepts, with the operator's word, that a log is not what it was known to be.
-    pub(crate) fn accept(&self, entry: Entry, log: &str) -> io::Result<()> {
-        self.ledger.append(entry)?;
+    pub(crate) fn ledger(&self) -> &Ledger {
+        &self.ledger
+    }
+
+    /// Forgets how long a log was known to be: the ledger has the operator's word.
+    pub(crate) fn accepted(&self, log: &str) -> io::Result<()> {
         self.heads.remove(log);
-        let (size, root) = self.ledger.head();
+        self.lock_in_with(&self.ledger)
+    }
+
+    /// Writes the lock file with the ledger as it is now.
+    pub(crate) fn lock_in_with(&self, ledger: &Ledger) -> io::Result<()> {
+        let (size, root) = ledger.head();
         self.heads.set(crate::ledger::FOLDER, size, root);
         self.lock_in()
     }
@@ -87,7 +102,9 @@ impl Books {
     pub(crate) fn opened(&self, policy: &Policy) -> io::Result<()> {
         let vkey = self.signer.public().vkey(&self.origin.ledger());
         self.tell(Fact::LogOpened { vkey, policy: policy.reference() })?;
-        self.lock_in()
+        self.lock_in()?;
+        // Its name for good: that it is gone must mean something.
+        self.heads.sync(&*self.storage)
     }
 
     /// Enters a fact in the ledger. After an error it waits for the next [`Books::settle`].
@@ -151,7 +168,7 @@ fn signer(policy: &Policy, storage: &dyn Storage, base: &Path, state: &Path) -> 
     if storage.stat(&path).map_err(key)?.is_some() {
         // Whoever made it may have died before its name was durable.
         storage.sync_dir(state).map_err(key)?;
-        return Signer::load(storage, &path).map_err(key);
+        return crate::ledger::load_key(storage, base, state).map_err(key);
     }
     if !is_new(policy, storage, base).map_err(io_error("look through", base))? {
         return Err(OpenError::NoKey { path, base: base.into() });
@@ -194,5 +211,3 @@ fn is_new(policy: &Policy, storage: &dyn Storage, base: &Path) -> io::Result<boo
     }
     Ok(true)
 }
-
-const KEY: &str = "signing.key";

@@ -5,6 +5,7 @@ use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use crate::operation::OperationError;
 use crate::policy::PolicyError;
 
 /// Why a journal did not open. Nothing was started and no lock is held.
@@ -97,6 +98,11 @@ pub enum OpenError {
         /// Why.
         source: io::Error,
     },
+    /// The caller may not do this to the log, or gave no reason.
+    Refused {
+        /// Why.
+        source: OperationError,
+    },
     /// Any other error of the storage.
     Io {
         /// What was being done, as in "cannot {what}".
@@ -117,6 +123,7 @@ impl fmt::Display for OpenError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             OpenError::Policy(error) => error.fmt(f),
+            OpenError::Refused { source } => source.fmt(f),
             OpenError::Link { path } => {
                 write!(f, "{} is a symbolic link; name the folder itself as root", path.display())
             }
@@ -207,6 +214,7 @@ impl std::error::Error for OpenError {
             | OpenError::Ledger { source, .. }
             | OpenError::Thread { source } => Some(source),
             OpenError::Policy(error) => error.source(),
+            OpenError::Refused { source } => Some(source),
             _ => None,
         }
     }

@@ -2,7 +2,7 @@
 //!
 //! It lies in the state folder, better on another file system than the records: a log that is shorter than this says,
 //! or another, was rolled back. Written after the sync it tells of, so that it never knows more than the disk; not synced
-//! itself, so that after a power cut it may know less.
+//! itself but when the log is opened, so that after a power cut it may know less.
 //!
 //! ```text
 //! {"log":"audit/2026-11-20","size":4711,"root":"<base64>"}
@@ -87,6 +87,12 @@ impl Heads {
             text.push(b'\n');
         }
         replace(storage, &self.path, &text)
+    }
+
+    /// Makes what was written durable, and its name.
+    pub(crate) fn sync(&self, storage: &dyn Storage) -> io::Result<()> {
+        storage.open(&self.path)?.sync()?;
+        self.path.parent().map_or(Ok(()), |folder| storage.sync_dir(folder))
     }
 
     fn known(&self) -> std::sync::MutexGuard<'_, BTreeMap<String, (u64, Hash)>> {

@@ -99,7 +99,7 @@ pub(crate) fn recover(
             }
             Known::Open | Known::Unknown => {}
         }
-        let scan = scan(storage, &path, place, &shard, known).map_err(io_error("read", &path))?;
+        let scan = scan(storage, &path, place, past, &shard, known).map_err(io_error("read", &path))?;
         let tell = |fact| {
             place.books.tell(fact).map_err(|source| OpenError::Ledger { base: place.base.clone(), source })
         };
@@ -217,13 +217,14 @@ fn scan(
     storage: &dyn Storage,
     path: &Path,
     place: &Place,
+    past: &Past,
     shard: &str,
     known: Option<(u64, Hash)>,
 ) -> io::Result<Scan> {
     let origin = place.books.origin.shard(shard);
     let key = place.books.signer.public();
     let from = BufReader::with_capacity(CHUNK, storage.read(path, 0)?);
-    scan_lines(from, |seal| seal.is_signed(&key, &origin), known)
+    scan_lines(from, |seal| seal.is_signed(&key, &origin) || past.signed(seal, &origin), known)
 }
 
 /// Reads a log from its first line. The signature of the last seal alone is checked: its tree covers all seals before it.

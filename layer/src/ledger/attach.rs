@@ -7,6 +7,7 @@ use std::sync::Arc;
 use super::{Entry, FILE, FOLDER, Fact, Ledger};
 use crate::clock::Clock;
 use crate::journal::key::{Public, Signer};
+use crate::journal::seal::Seal;
 use crate::storage::Storage;
 
 impl Ledger {
@@ -18,7 +19,7 @@ impl Ledger {
     pub fn attach(storage: Arc<dyn Storage>, base: &Path, state: &Path, clock: Clock) -> io::Result<Ledger> {
         let (origin, _) = first_key(&*storage, base)?;
         let key = state.join(KEY);
-        let signer = Signer::load(&*storage, &key).map_err(|error| {
+        let signer = load_key(&*storage, base, state).map_err(|error| {
             io::Error::new(
                 error.kind(),
                 format!(
@@ -60,12 +61,52 @@ pub fn first_key(storage: &dyn Storage, base: &Path) -> io::Result<(String, Publ
     Err(none())
 }
 
+/// The key in a state folder. A rotation whose process died after its entry was sealed is brought to its end first.
+pub(crate) fn load_key(storage: &dyn Storage, base: &Path, state: &Path) -> io::Result<Signer> {
+    let (path, next) = (state.join(KEY), state.join(NEXT_KEY));
+    if storage.stat(&next)?.is_none() {
+        return Signer::load(storage, &path);
+    }
+    let new = Signer::load(storage, &next)?;
+    let Some((bytes, key)) = newest_key(storage, base)? else { return Signer::load(storage, &path) };
+    if key != new.public() {
+        return Signer::load(storage, &path);
+    }
+    let _lock = storage.lock(&base.join(FOLDER).join(".lock"), &format!("{}\n", std::process::id()))?;
+    // The entry may stand in the page cache alone.
+    crate::journal::recover::renew(storage, &self::path(base), bytes)?;
+    storage.rename(&next, &path)?;
+    storage.sync_dir(state)?;
+    Ok(new)
+}
+
+/// The key that the sealed entries name last, and where they end.
+fn newest_key(storage: &dyn Storage, base: &Path) -> io::Result<Option<(u64, Public)>> {
+    let path = path(base);
+    if storage.stat(&path)?.is_none() {
+        return Ok(None);
+    }
+    let (mut waiting, mut newest, mut offset) = (None, None, 0);
+    super::lines(storage.read(&path, 0)?, |line, whole| {
+        offset += line.len() as u64;
+        if Seal::is(line) && whole {
+            newest = waiting.map(|key| (offset, key));
+        } else if let Some(key) = serde_json::from_slice(line).ok().as_ref().and_then(super::key_of) {
+            waiting = Some(key);
+        }
+        Ok(())
+    })?;
+    Ok(newest)
+}
+
 fn path(base: &Path) -> PathBuf {
     base.join(FOLDER).join(FILE)
 }
 
 /// In the state folder.
-const KEY: &str = "signing.key";
+pub(crate) const KEY: &str = "signing.key";
+/// The key that a rotation is about to put in its place.
+pub(crate) const NEXT_KEY: &str = "signing.key.next";
 
 #[cfg(test)]
 mod tests {

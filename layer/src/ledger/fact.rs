@@ -80,6 +80,9 @@ pub enum Fact {
         /// Where the first bad line begins.
         offset: u64,
     },
+    /// The lock file of sizes was gone when the log was opened, which tells of shards: somebody took it away, or a restored
+    /// copy of the log came without it.
+    LockFileMissing {},
     /// An operator accepted that a log is shorter than it was known to be.
     RollbackAccepted {
         /// Which log: a shard's id, or `ledger`.

@@ -4,10 +4,15 @@ use std::path::Path;
 use std::sync::Arc;
 
 use super::support::*;
+use crate::catalog::Places;
 use crate::clock::Clock;
+use crate::journal::rotate_key;
 use crate::journal::{OpenError, accept_rollback, shard};
 use crate::ledger::Fact;
-use crate::storage::{Memory, Storage};
+use crate::operation::Caller;
+use crate::policy::Policy;
+use crate::storage::{Fault, Memory, Storage};
+use crate::verify::Verifier;
 
 const TODAY: &str = "/logs/app/2026-11-20.jsonl";
 
@@ -43,11 +48,20 @@ fn refused(disk: &Memory) -> OpenError {
     error
 }
 
+fn jo() -> Caller {
+    Caller::new("jo", Vec::new())
+}
+
 fn accept(disk: &Memory) -> Vec<(String, u64, u64)> {
     let storage: Arc<dyn Storage> = Arc::new(disk.clone());
-    let accepted =
-        accept_rollback(&policy("/logs"), &storage, &Clock::manual(NOON), "jo", "the disk was replaced")
-            .unwrap();
+    let accepted = accept_rollback(
+        &policy("/logs"),
+        &storage,
+        &Clock::manual(NOON),
+        (&jo(), None),
+        "the disk was replaced",
+    )
+    .unwrap();
     accepted.into_iter().map(|a| (a.log, a.known, a.found)).collect()
 }
 
@@ -133,4 +147,86 @@ fn the_lock_file_may_lie_elsewhere() {
         assert!(disk.files().contains_key(Path::new(path)), "{path}");
     }
     assert_eq!(shard::day(NOON).to_string(), "2026-11-20");
+}
+
+#[test]
+fn a_refused_operator_is_in_the_ledger_and_nothing_is_accepted() {
+    let disk = logged();
+    disk.discard(TODAY);
+    let mut policy = policy("/logs");
+    policy.roles =
+        Policy::parse("[storage]\nroot = \"/logs\"\n[roles]\nadmin = [\"user:ada\"]\n", "p").unwrap().roles;
+    let storage: Arc<dyn Storage> = Arc::new(disk.clone());
+    let clock = Clock::manual(NOON);
+    let error = accept_rollback(&policy, &storage, &clock, (&jo(), None), "why not").unwrap_err();
+    assert!(matches!(error, OpenError::Refused { .. }), "{error}");
+    assert!(facts(&disk).contains(&Fact::Denied { operation: "accept_rollback".into() }));
+    assert!(!facts(&disk).iter().any(|fact| matches!(fact, Fact::RollbackAccepted { .. })));
+    refused(&disk);
+}
+
+#[test]
+fn a_lock_file_that_is_gone_is_told_once_and_the_log_goes_on() {
+    let disk = logged();
+    disk.discard("/logs/state/heads");
+    let missing = |disk: &Memory| facts(disk).iter().filter(|f| **f == Fact::LockFileMissing {}).count();
+    drop(open(&policy("/logs"), &disk).unwrap());
+    let told = |disk: &Memory| {
+        events(disk, "/logs/app", "x").iter().filter(|(name, _)| name == "sys_lock_file_missing").count()
+    };
+    assert_eq!((missing(&disk), told(&disk)), (1, 1));
+    let after_a_cut = disk.power_cut(0);
+    drop(open(&policy("/logs"), &after_a_cut).unwrap());
+    assert_eq!((missing(&after_a_cut), told(&after_a_cut)), (1, 1), "a power cut does not take it away");
+    disk.discard("/logs/app/2026-11-19.jsonl");
+    disk.discard("/logs/state/heads");
+    refused(&disk);
+}
+
+#[test]
+fn a_rotated_log_opens_goes_on_and_is_whole_wherever_the_rotation_died() {
+    let rotate = |disk: &Memory| {
+        let storage: Arc<dyn Storage> = Arc::new(disk.clone());
+        rotate_key(&policy("/logs"), &storage, &Clock::manual(NOON), (&jo(), None), "yearly")
+    };
+    let disk = logged();
+    let from = disk.steps();
+    let rotated = rotate(&disk).unwrap();
+    let steps = disk.steps() - from;
+    assert_eq!(rotated.len(), 1, "positive control");
+    assert_eq!(facts(&disk).iter().filter(|fact| matches!(fact, Fact::KeyRotated { .. })).count(), 1);
+    whole(&disk);
+    let mut changed = 0;
+    for step in 1..=steps {
+        for cut in [false, true] {
+            let disk = logged();
+            disk.fault_at(disk.steps() + step, Fault::Halt);
+            let _ = rotate(&disk);
+            let disk = if cut { disk.power_cut(0) } else { disk.kill() };
+            let journal = open(&policy("/logs"), &disk).unwrap_or_else(|e| panic!("step {step}: {e}"));
+            journal.append(ONE, &record(9, 60));
+            journal.commit(ONE).unwrap();
+            drop(journal);
+            changed += facts(&disk).iter().filter(|f| matches!(f, Fact::KeyRotated { .. })).count();
+            whole(&disk);
+        }
+    }
+    assert!(changed > 0 && changed < 2 * steps as usize, "positive control: {changed} of {steps}");
+}
+
+#[test]
+fn a_key_is_not_rotated_under_a_running_service() {
+    let disk = logged();
+    let _journal = open(&policy("/logs"), &disk).unwrap();
+    let storage: Arc<dyn Storage> = Arc::new(disk.clone());
+    let error =
+        rotate_key(&policy("/logs"), &storage, &Clock::manual(NOON), (&jo(), None), "yearly").unwrap_err();
+    assert!(matches!(error, OpenError::Busy { .. }), "{error}");
+}
+
+/// `dihya verify` finds nothing.
+fn whole(disk: &Memory) {
+    let verifier = Verifier::new(Arc::new(disk.clone()), Places::root("/logs")).clock(Clock::manual(NOON));
+    let report = verifier.run(&|_| {}).unwrap();
+    assert!(report.is_whole(), "{:?}", report.findings);
 }
