@@ -59,6 +59,7 @@ fn every_command_finds_the_key_and_the_lock_file_where_the_policy_says() {
         &[
             "hold",
             "add",
+            "case-1",
             "--channel",
             "audit",
             "--ground",
