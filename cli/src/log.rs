@@ -43,6 +43,11 @@ impl Where {
         })
     }
 
+    /// Whether there is a policy: one that was named, or the one in this folder.
+    pub(crate) fn has_policy(&self) -> bool {
+        self.policy.is_some() || Path::new(DEFAULT_FILE).exists()
+    }
+
     /// Where to read, and by which rules. Reading needs no policy: a root that was named is enough.
     pub(crate) fn places(&self) -> Result<(Policy, Places), Answer> {
         let policy = match (&self.policy, &self.root) {
@@ -60,6 +65,17 @@ impl Where {
         let places = Places::of(&policy);
         Ok((policy, places))
     }
+}
+
+/// The ledger of a base, to be told of a reading. `None` where there is none, or no key, as in a copy of a log.
+pub(crate) fn ledger(base: &Path, clock: &Clock) -> io::Result<Option<Ledger>> {
+    let state = base.join("state");
+    let is_missing =
+        |path: &Path| path.symlink_metadata().is_err_and(|error| error.kind() == io::ErrorKind::NotFound);
+    if is_missing(&base.join("ledger")) || is_missing(&state.join("signing.key")) {
+        return Ok(None);
+    }
+    Ledger::attach(Arc::new(Local), base, &state, clock.clone()).map(Some)
 }
 
 /// A log of one writing process, with its ledger open.
@@ -90,7 +106,7 @@ pub(crate) fn open(policy: &Policy, clock: &Clock) -> Result<(Vec<Log>, Vec<Path
         }
         let ledger = Ledger::attach(Arc::new(Local), &base, &found.state, clock.clone())
             .map_err(|error| Answer::wrong(format!("error: {error}\n")))?;
-        let archives = Folders::of(Arc::new(Local), &base, found.instance);
+        let archives = Folders::of(Arc::new(Local));
         logs.push(Log { base, ledger, archives });
     }
     if logs.is_empty() {

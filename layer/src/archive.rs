@@ -43,3 +43,5 @@ pub use read::{Frame, Reader};
 pub use restore::{Restorer, Selection};
 #[cfg(feature = "archive")]
 pub use run::{Archiver, Progress, Report};
+#[cfg(feature = "s3")]
+pub(crate) use store::bucket;

@@ -98,7 +98,7 @@ fn once(
     note: bool,
 ) -> io::Result<Option<Report>> {
     let ledger = Ledger::attach(Arc::clone(storage), base, state, clock.clone())?;
-    let archives = Folders::of(Arc::clone(storage), base, policy.service.instance.clone());
+    let archives = Folders::of(Arc::clone(storage));
     let log = Log { storage: &**storage, base, ledger: &ledger, archives: &archives };
     if !note {
         let plan = log.plan(policy, clock, Trust::Checked)?;

@@ -62,6 +62,45 @@ pub(super) fn open(
     }
 }
 
+/// Purging from a bucket: whatever stands under these names, which are those of receipts.
+#[cfg(feature = "s3")]
+pub(crate) mod bucket {
+    use super::{Address, io, remote};
+
+    /// Removes them, and looks that they are gone.
+    pub(crate) fn remove(line: &str, paths: &[&str]) -> io::Result<()> {
+        let store = open(line)?;
+        for path in paths {
+            store.delete(path)?;
+        }
+        match any(&store, paths)? {
+            true => Err(io::Error::other("the store has confirmed a removal and keeps the file")),
+            false => Ok(()),
+        }
+    }
+
+    /// Whether any of them is there.
+    pub(crate) fn holds(line: &str, paths: &[&str]) -> io::Result<bool> {
+        any(&open(line)?, paths)
+    }
+
+    fn any(store: &remote::Remote, paths: &[&str]) -> io::Result<bool> {
+        for path in paths {
+            if super::Store::look(store, path)?.is_some() {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+
+    fn open(line: &str) -> io::Result<remote::Remote> {
+        match Address::parse(line) {
+            Some(address @ Address::Bucket { .. }) => remote::connect(line, &address, None),
+            _ => Err(io::Error::new(io::ErrorKind::InvalidInput, format!("{line} is no s3:// address"))),
+        }
+    }
+}
+
 fn prefix(instance: Option<&str>) -> String {
     instance.map_or_else(String::new, |instance| format!("{instance}/"))
 }

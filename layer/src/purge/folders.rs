@@ -1,45 +1,34 @@
 //! Archives in folders: the one below the log's own, and those that a policy names.
 
 use std::io;
-use std::path::{Path, PathBuf};
+use std::path::{Component, Path, PathBuf};
 use std::sync::Arc;
 
 use crate::storage::Storage;
 
 use super::Archives;
 
-/// Removes archived shards from folders. A store's name is its folder.
+/// Removes archived shards from folders, and with the feature `s3` from buckets. A store's name is its line in the policy,
+/// and what a receipt names lies below it: for an instance, in a folder of its own that the receipt's path begins with.
 #[derive(Debug)]
 pub struct Folders {
     storage: Arc<dyn Storage>,
-    own: PathBuf,
-    instance: Option<String>,
 }
 
 impl Folders {
-    /// For the log in a base folder. In folders other than its own `archive`, each instance has one of its own.
-    pub fn of(storage: Arc<dyn Storage>, base: &Path, instance: Option<String>) -> Folders {
-        Folders { storage, own: base.join("archive"), instance }
-    }
-
-    fn file(&self, store: &str, path: &str) -> io::Result<PathBuf> {
-        if store.contains("://") {
-            return Err(io::Error::new(
-                io::ErrorKind::Unsupported,
-                format!("nothing is removed from {store} by this version; remove {path} there"),
-            ));
-        }
-        let store = Path::new(store);
-        match &self.instance {
-            Some(instance) if store != self.own => Ok(store.join(instance).join(path)),
-            _ => Ok(store.join(path)),
-        }
+    /// Of any log on this storage.
+    pub fn of(storage: Arc<dyn Storage>) -> Folders {
+        Folders { storage }
     }
 }
 
 impl Archives for Folders {
     fn remove(&self, store: &str, path: &str) -> io::Result<()> {
-        let file = self.file(store, path)?;
+        inside(path)?;
+        if store.contains("://") {
+            return bucket::remove(store, path);
+        }
+        let file = Path::new(store).join(path);
         for path in [&file, &beside(&file)] {
             match self.storage.remove(path) {
                 Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
@@ -51,8 +40,53 @@ impl Archives for Folders {
     }
 
     fn holds(&self, store: &str, path: &str) -> io::Result<bool> {
-        let file = self.file(store, path)?;
+        inside(path)?;
+        if store.contains("://") {
+            return bucket::holds(store, path);
+        }
+        let file = Path::new(store).join(path);
         Ok(self.storage.stat(&file)?.is_some() || self.storage.stat(&beside(&file))?.is_some())
+    }
+}
+
+/// A receipt is in a sealed ledger, and is not let out of its store all the same.
+fn inside(path: &str) -> io::Result<()> {
+    let plain = |part: Component<'_>| matches!(part, Component::Normal(_));
+    match !path.is_empty() && Path::new(path).components().all(plain) {
+        true => Ok(()),
+        false => Err(io::Error::new(io::ErrorKind::InvalidInput, format!("{path} leads out of its store"))),
+    }
+}
+
+#[cfg(feature = "s3")]
+mod bucket {
+    use super::{Path, beside, io};
+    use crate::archive::bucket;
+
+    pub(super) fn remove(store: &str, path: &str) -> io::Result<()> {
+        bucket::remove(store, &[path, &beside(Path::new(path)).to_string_lossy()])
+    }
+
+    pub(super) fn holds(store: &str, path: &str) -> io::Result<bool> {
+        bucket::holds(store, &[path, &beside(Path::new(path)).to_string_lossy()])
+    }
+}
+
+#[cfg(not(feature = "s3"))]
+mod bucket {
+    use super::io;
+
+    pub(super) fn remove(store: &str, path: &str) -> io::Result<()> {
+        Err(io::Error::new(
+            io::ErrorKind::Unsupported,
+            format!(
+                "this program was built without the feature `s3`: remove {path} from {store} by other means"
+            ),
+        ))
+    }
+
+    pub(super) fn holds(store: &str, path: &str) -> io::Result<bool> {
+        remove(store, path).map(|()| true)
     }
 }
 
@@ -80,14 +114,16 @@ mod tests {
         ] {
             disk.put(file(name), b"x");
         }
-        let folders = Folders::of(Arc::new(disk.clone()), Path::new("/log/i1"), Some("i1".into()));
-        let path = "audit/2024/01/2024-01-15.1.jsonl.zst.age";
+        let folders = Folders::of(Arc::new(disk.clone()));
+        let path = "i1/audit/2024/01/2024-01-15.1.jsonl.zst.age";
         assert!(folders.holds("/a", path).unwrap());
         folders.remove("/a", path).unwrap();
         assert!(!folders.holds("/a", path).unwrap());
         folders.remove("/a", path).unwrap();
         let left: Vec<PathBuf> = disk.files().into_keys().collect();
         assert_eq!(left, [file("2024-01-15.checkpoint"), file("2024-01-15.jsonl.zst.age")]);
-        assert!(folders.remove("s3://bucket/x", path).unwrap_err().to_string().contains("remove audit/"));
+        for path in ["../log/audit/2024-01-15.jsonl", "/log/audit/2024-01-15.jsonl", ""] {
+            assert_eq!(folders.remove("/a", path).unwrap_err().kind(), io::ErrorKind::InvalidInput, "{path}");
+        }
     }
 }

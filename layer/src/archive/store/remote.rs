@@ -33,6 +33,10 @@ pub(in crate::archive) struct Remote {
 
 /// Opens a bucket. Nothing is asked of it yet.
 pub(super) fn open(line: &str, address: &Address, instance: Option<&str>) -> io::Result<Box<dyn Store>> {
+    Ok(Box::new(connect(line, address, instance)?))
+}
+
+pub(super) fn connect(line: &str, address: &Address, instance: Option<&str>) -> io::Result<Remote> {
     let Address::Bucket { bucket, prefix, region, endpoint } = address else {
         return Err(io::ErrorKind::InvalidInput.into());
     };
@@ -49,7 +53,7 @@ pub(super) fn open(line: &str, address: &Address, instance: Option<&str>) -> io:
         builder = builder.with_endpoint(endpoint).with_allow_http(endpoint.starts_with("http://"));
     }
     let store = Arc::new(builder.build().map_err(told)?);
-    Ok(Box::new(Remote::new(line, prefix, instance, store)?))
+    Remote::new(line, prefix, instance, store)
 }
 
 impl Remote {
@@ -66,6 +70,14 @@ impl Remote {
 
     fn key(&self, path: &str) -> Path {
         path.split('/').fold(self.folder.clone(), |key, part| key.join(part))
+    }
+
+    /// Removes a file. In a bucket with versions its older versions stay: a rule of the bucket must let them expire.
+    pub(in crate::archive) fn delete(&self, path: &str) -> io::Result<()> {
+        match self.wait(self.store.delete(&self.key(path))) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+            _ => Ok(()),
+        }
     }
 
     fn wait<T>(&self, request: impl Future<Output = object_store::Result<T>>) -> io::Result<T> {

@@ -12,6 +12,7 @@ use super::support::{LIVE, archive, failure, log, open_ledger, policy};
 use crate::archive::problem::ArchiveError;
 use crate::archive::{Identities, Restorer};
 use crate::ledger::Fact;
+use crate::purge::{Archives as _, Folders};
 
 struct Server(Child, u16);
 
@@ -118,6 +119,26 @@ fn a_bucket_of_a_real_server_keeps_an_archive_and_a_lost_one_is_found() {
     let error = failure(archive(&disk, &policy));
     assert!(matches!(error, ArchiveError::NotKept { .. }), "{error}");
     assert!(disk.files()[Path::new(LIVE)] == shard);
+
+    // A purge takes the archive and its checkpoint, and nothing else; twice is as good as once.
+    let neighbour = "clinic/audit/2026/11/2026-11-20.1.jsonl.zst";
+    for name in [key, neighbour] {
+        client(&moto, port, &format!("s3.put_object(Bucket='logs', Key='{name}', Body=b'x')"));
+    }
+    let folders = Folders::of(std::sync::Arc::new(disk.clone()));
+    let (line, path) = (&*policy.archive.stores[0], "audit/2026/11/2026-11-20.jsonl.zst");
+    assert!(folders.holds(line, path).expect("answers"));
+    for _ in 0..2 {
+        folders.remove(line, path).expect("removes");
+        assert!(!folders.holds(line, path).expect("answers"));
+    }
+    assert_eq!(client(&moto, port, listed), [neighbour]);
+    // What stands beside it counts too.
+    let checkpoint = "clinic/audit/2026/11/2026-11-20.checkpoint";
+    client(&moto, port, &format!("s3.put_object(Bucket='logs', Key='{checkpoint}', Body=b'x')"));
+    assert!(folders.holds(line, path).expect("answers"));
+    drop(server);
+    assert!(folders.holds("s3://logs/../x", path).is_err() && folders.remove(line, "../x").is_err());
 }
 
 #[test]
