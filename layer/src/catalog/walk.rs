@@ -27,6 +27,8 @@ pub(super) fn read(storage: &dyn Storage, places: &Places, now: i64) -> Result<C
     }
     let mut catalog = walk.catalog;
     catalog.shards.sort_by(|a, b| order(a).cmp(&order(b)));
+    // A policy may name a log's own archive.
+    catalog.shards.dedup_by(|a, b| a.path == b.path);
     catalog.orphans.sort_unstable();
     catalog.foreign.sort_unstable();
     Ok(catalog)

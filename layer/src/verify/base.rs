@@ -313,7 +313,15 @@ pub(crate) fn missing(
             continue;
         }
         let stores = life.stores();
-        let defect = if life.live_is_gone() && !stores.is_empty() {
+        // A folder that was listed and does not have it has lost it; of a bucket, and of folders of the machine that a
+        // copy of the log was taken from, nothing is known here.
+        let was_listed = |store: &String| {
+            let store = Path::new(store);
+            store == base.path.join("archive")
+                || verifier.places.archives.iter().any(|folder| folder == store)
+        };
+        let elsewhere = !stores.is_empty() && !stores.iter().any(was_listed);
+        let defect = if life.live_is_gone() && elsewhere {
             Defect::Elsewhere { shard: id.clone(), stores }
         } else {
             Defect::MissingShard { shard: id.clone() }

@@ -1,9 +1,10 @@
-//! One pass over one log: every line a leaf, every seal compared with the tree, every witness with the root at its size.
+//! One pass over one log: every line a leaf, every witness compared with the root at its size, the last seal with all
+//! before it.
 //!
-//! A seal is a line that the next seal covers. So the signature of the *last* one vouches for every byte before it, the
-//! earlier signatures included, and checking them one by one would add nothing but time: forty microseconds each, as
-//! much as the hashes of a hundred records. They are checked when the last one does not hold, to tell where it went
-//! wrong, and when they are asked for.
+//! A seal is a line that the next seal covers. So the *last* one vouches for every byte before it, the earlier seals
+//! included, and checking those one by one would add nothing but time: forty microseconds for a signature, as much as
+//! the hashes of a hundred records, and one or two for a root. They are checked when the last one does not hold, in a
+//! second pass that tells where it went wrong, and when they are asked for.
 
 use std::io::{self, Read};
 
@@ -24,7 +25,7 @@ pub(crate) struct Claim {
 /// Which signatures are checked.
 #[derive(Clone, Debug)]
 pub(crate) enum Signatures<'a> {
-    /// That of the last seal, and of the seals with these line numbers.
+    /// That of the last seal, and of the seals with these line numbers. The other seals are not looked at.
     Last(&'a [u64]),
     /// All.
     Every,
@@ -54,7 +55,7 @@ pub(crate) struct Scan {
     pub(crate) sealed: u64,
     /// Each with the number of its line, from 0, and where it begins.
     pub(crate) defects: Vec<(Defect, Option<(u64, u64)>)>,
-    /// The signature of the last seal does not hold, so that the first bad one is to be looked for.
+    /// The last seal does not hold, so that the first bad one is to be looked for, with [`Signatures::Every`].
     pub(crate) suspicious: bool,
 }
 
@@ -73,6 +74,7 @@ pub(crate) fn scan(
         claim: 0,
         scan: Scan::default(),
         last: None,
+        noted: None,
         broken: false,
     };
     work.next_claim = work.claims.first().map_or(u64::MAX, |claim| claim.size);
@@ -96,6 +98,7 @@ pub(crate) fn scan(
             Line::TooLong(start, bytes) => {
                 work.defect(Defect::LineTooLong);
                 work.broken = true;
+                work.scan.suspicious = true;
                 work.scan.tree.push(Hash::leaf(start));
                 work.scan.bytes += bytes;
             }
@@ -120,6 +123,8 @@ struct Work<'a> {
     scan: Scan,
     /// The last seal that fits the tree, its line's number and offset. Its signature may not have been checked yet.
     last: Option<(Seal, u64, u64)>,
+    /// A seal behind it that was not looked at: its text, its line's number and offset, and the tree before it.
+    noted: Option<(Vec<u8>, u64, u64, Tree)>,
     /// A seal did not fit: from there on the tree is not the one that was sealed, and nothing else can be said.
     broken: bool,
 }
@@ -133,10 +138,18 @@ impl Work<'_> {
             return;
         }
         let (number, offset) = (self.scan.tree.size(), self.scan.bytes);
+        if matches!(self.plan.signatures, Signatures::Last(also) if !also.contains(&number)) {
+            self.noted = Some((text.to_vec(), number, offset, self.scan.tree.clone()));
+            self.scan.sealed = number + 1;
+            return;
+        }
+        // This one covers it.
+        self.noted = None;
         let range = Range { first: self.scan.sealed + 1, seal: number + 1 };
         let Some(seal) = Seal::parse(text) else {
             self.defect(Defect::SealMalformed(range));
             self.broken = true;
+            self.scan.suspicious = true;
             return;
         };
         if !seal.covers(&self.scan.tree) {
@@ -151,9 +164,9 @@ impl Work<'_> {
             } else {
                 Defect::LinesChanged(range)
             };
-            self.check_last();
             self.scan.defects.push((defect, self.begin()));
             self.broken = true;
+            self.scan.suspicious = true;
             return;
         }
         let asked = match self.plan.signatures {
@@ -177,7 +190,20 @@ impl Work<'_> {
         })
     }
 
+    /// Looks at the last seal, if it was only noted.
+    fn settle(&mut self) {
+        let Some((text, number, offset, tree)) = self.noted.take() else { return };
+        match Seal::parse(&text).filter(|seal| seal.covers(&tree)) {
+            Some(seal) => self.last = Some((seal, number, offset)),
+            None => {
+                self.broken = true;
+                self.scan.suspicious = true;
+            }
+        }
+    }
+
     fn end(&mut self) {
+        self.settle();
         while self.claim < self.claims.len() && self.next_claim == self.scan.tree.size() {
             self.compare_claims();
         }

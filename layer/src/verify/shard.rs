@@ -110,7 +110,7 @@ fn archived(
     }
 }
 
-/// Reads the lines, twice if the last seal is not signed: then every signature is checked, to find the first bad one.
+/// Reads the lines, twice if the last seal does not hold: then every seal is checked, to find the first bad one.
 fn lines(
     verifier: &Verifier,
     shard: &Shard,
