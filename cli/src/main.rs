@@ -15,6 +15,7 @@ mod progress;
 mod prove;
 mod purge;
 mod query;
+mod recorded;
 mod restore;
 mod rollback;
 mod status;

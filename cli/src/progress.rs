@@ -37,6 +37,13 @@ impl Bar {
         self.bar.set_position(self.before + bytes);
     }
 
+    /// So much of all is done, wherever: for work on several things at once.
+    pub(crate) fn reach(&self, bytes: u64, of: u64, what: String) {
+        self.bar.set_length(of.max(bytes));
+        self.bar.set_position(bytes);
+        self.bar.set_message(what);
+    }
+
     /// Takes it away.
     pub(crate) fn end(&self) {
         self.bar.finish_and_clear();

@@ -4,19 +4,25 @@ use std::fs;
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use dihya::Clock;
 use dihya::catalog::ShardId;
+use dihya::ledger::Fact;
+use dihya::operation::Kind;
 use dihya::storage::Local;
 use dihya::verify::bundle::{Bundle, Which};
 
 use crate::Answer;
-use crate::log::Where;
-use crate::verify::{code, find, holder, places, proof_error, shard_id};
+use crate::log::{Because, Where};
+use crate::recorded::Leaving;
+use crate::verify::{catalog, code, find, holder, proof_error, shard_id};
 
 /// Which record.
 #[derive(clap::Args)]
 pub(crate) struct Command {
     #[command(flatten)]
     place: Where,
+    #[command(flatten)]
+    because: Because,
     /// The shard it is in; without it, all are looked through for the id
     #[arg(long, value_name = "SHARD", value_parser = shard_id)]
     shard: Option<ShardId>,
@@ -34,7 +40,7 @@ Examples:
   dihya prove --shard audit/2026-11-20 --record 8 --out -
   dihya verify --bundle record.tlog-proof --vkey clinic.vkey     whoever gets the file checks it, without the log
 
-The file holds the record as it stands in the log. It is a C2SP tlog-proof: other tools read it too.
+The file holds the record as it stands in the log. That it leaves the log is entered in the ledger first. The file is a C2SP tlog-proof: other tools read it too.
 
 Exit codes: 0 written, 1 there is no such record or no proof of it, 2 not understood, 3 something could not be read.";
 
@@ -44,20 +50,27 @@ impl Command {
     }
 
     fn answer(self) -> Result<Answer, Answer> {
-        let places = places(&self.place)?;
-        let id = match self.shard {
-            Some(id) => id,
+        let (policy, places) = self.place.places()?;
+        let id = match &self.shard {
+            Some(id) => id.clone(),
             None => holder(&places, None, &self.record)?,
         };
         let shard = find(&places, &id)?;
         let made = Bundle::of(&(Arc::new(Local) as _), &shard, &Which::parse(&self.record));
         let text = made.map_err(|error| proof_error(&error))?.to_text();
-        if self.out.as_os_str() == "-" {
-            return Ok(Answer::fine(text));
-        }
-        let name = self.out.display();
-        fs::write(&self.out, text)
-            .map_err(|error| code(3, format!("error: cannot write {name}: {error}\n")))?;
-        Ok(Answer::fine(format!("wrote {name}; `dihya verify --bundle {name} --vkey KEY` checks it\n")))
+        let (clock, catalog) = (Clock::system(), catalog(&places)?);
+        let bases: Vec<_> = catalog.bases.iter().filter(|base| base.path == shard.base).collect();
+        let query = format!("proof of {} in {id}", self.record);
+        let fact = Fact::Read { channel: id.channel().to_owned(), query };
+        Leaving::of(Kind::Prove, &bases, &clock)?.on_record(&policy, &clock, &self.because, &fact, || {
+            if self.out.as_os_str() == "-" {
+                return Ok((Answer::fine(text), 1));
+            }
+            let name = self.out.display();
+            fs::write(&self.out, text)
+                .map_err(|error| code(3, format!("error: cannot write {name}: {error}\n")))?;
+            let told = format!("wrote {name}; `dihya verify --bundle {name} --vkey KEY` checks it\n");
+            Ok((Answer::fine(told), 1))
+        })
     }
 }

@@ -3,21 +3,27 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use dihya::catalog::{ShardId, State};
+use dihya::Clock;
+use dihya::catalog::{Base, Shard, ShardId, State};
 use dihya::key::Public;
+use dihya::ledger::Fact;
+use dihya::operation::Kind;
 use dihya::storage::Local;
 use dihya::tiles;
-use dihya::verify::Verifier;
+use dihya::verify::{Report, Verifier};
 
 use crate::Answer;
-use crate::log::Where;
-use crate::verify::{catalog, code, places, shard_id};
+use crate::log::{Because, Where};
+use crate::recorded::Leaving;
+use crate::verify::{catalog, code, shard_id};
 
 /// Which shards, and where to.
 #[derive(clap::Args)]
 pub(crate) struct Command {
     #[command(flatten)]
     place: Where,
+    #[command(flatten)]
+    because: Because,
     /// Only this shard, straight into the folder; without it every shard gets a folder of its own below
     #[arg(long, value_name = "SHARD", value_parser = shard_id)]
     shard: Option<ShardId>,
@@ -43,7 +49,7 @@ impl Command {
     }
 
     fn answer(self) -> Result<Answer, Answer> {
-        let places = places(&self.place)?;
+        let (policy, places) = self.place.places()?;
         let catalog = catalog(&places)?;
         let wanted = |id: &ShardId| self.shard.as_ref().is_none_or(|shard| shard == id);
         let readable = |state| !matches!(state, State::Archived { encrypted: true });
@@ -55,7 +61,20 @@ impl Command {
         // Nothing of a channel that no shard has: only the ledger is read, for the key.
         let report = Verifier::new(Arc::new(Local), places).channel("-").run(&|_| {});
         let report = report.map_err(|error| code(3, format!("error: {error}\n")))?;
+        let of = |base: &&Base| shards.iter().any(|shard| shard.base == base.path);
+        let bases: Vec<&Base> = catalog.bases.iter().filter(of).collect();
+        let clock = Clock::system();
+        let what = self.shard.as_ref().map_or_else(|| "every shard".to_owned(), ShardId::to_string);
+        // Every line of a shard leaves with its tiles: how many those are stands in the operation's end.
+        let fact = Fact::Exported { query: format!("tiles of {what}"), records: 0 };
+        Leaving::of(Kind::Export, &bases, &clock)?
+            .on_record(&policy, &clock, &self.because, &fact, || Ok(self.write(&shards, &report)))
+    }
+
+    /// The tiles, and how many lines are in them.
+    fn write(&self, shards: &[&Shard], report: &Report) -> (Answer, u64) {
         let mut answer = Answer::fine("");
+        let mut lines = 0;
         for shard in shards {
             let out = match (&self.shard, &shard.instance) {
                 (Some(_), _) => self.out.clone(),
@@ -64,6 +83,7 @@ impl Command {
             };
             match tiles::write(&(Arc::new(Local) as _), shard, &out) {
                 Ok(written) => {
+                    lines += written.size;
                     let base = report.bases.iter().find(|base| base.path == shard.base);
                     let key = base.and_then(|base| base.vkey.as_deref()).and_then(Public::from_vkey);
                     let vkey = key.map_or_else(|| "-".into(), |(_, key)| key.vkey(&written.origin));
@@ -82,6 +102,6 @@ impl Command {
                 }
             }
         }
-        Ok(answer)
+        (answer, lines)
     }
 }

@@ -1,28 +1,34 @@
 //! `dihya verify`: whether a log is what was sealed; and the same of one proof file.
 
+mod recording;
+
 use std::fmt::Write as _;
 use std::fs;
-use std::io::IsTerminal as _;
 use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Instant;
 
 use dihya::catalog::{Catalog, NotAShardId, Places, Shard, ShardId};
 use dihya::storage::Local;
 use dihya::verify::bundle::{Bundle, BundleError, Which};
 use dihya::verify::{Report, Severity, Verifier, first_difference};
 use dihya::{Clock, note};
-use indicatif::{ProgressBar, ProgressStyle};
 use serde_json::json;
 
 use crate::Answer;
-use crate::log::Where;
+use crate::log::{Because, Where};
+use crate::progress::Bar;
+
+use recording::Recording;
 
 /// What to verify, and against what.
 #[derive(clap::Args)]
 pub(crate) struct Command {
     #[command(flatten)]
     place: Where,
+    #[command(flatten)]
+    because: Because,
     /// Only the shards of this channel
     #[arg(long, value_name = "NAME")]
     channel: Option<String>,
@@ -67,7 +73,8 @@ Examples:
   dihya verify --shard audit/2026-11-20 --record 0197a1c2-7d3e-7000-8000-0123456789ab
   dihya verify --bundle record.tlog-proof --vkey clinic.vkey     one record, without its log
 
-Nothing is written and nothing is locked: a service may go on meanwhile.
+The log is not changed and not locked: a service may go on meanwhile. With a policy, its roles say who may, and what was
+found is entered in the ledger, unless the ledger itself is not whole. Without one, as for a copy, nothing is written.
 
 Exit codes: 0 whole, 1 something is wrong, 2 not understood, 3 something could not be read (and nothing else is wrong).";
 
@@ -81,7 +88,13 @@ impl Command {
         if let Some(file) = &self.bundle {
             return bundle(file, vkey.as_deref().unwrap_or_default(), self.json);
         }
-        let places = places(&self.place)?;
+        let began = Instant::now();
+        let (policy, places) = self.place.places()?;
+        let all = catalog(&places)?;
+        let recording = Recording { policy: &policy, because: &self.because, began };
+        if self.place.has_policy() {
+            recording.may(&all.bases)?;
+        }
         let shard = match &self.record {
             Some(record) if self.shard.is_none() => Some(holder(&places, self.channel.as_deref(), record)?),
             _ => self.shard.clone(),
@@ -112,13 +125,12 @@ impl Command {
         if self.every_signature {
             verifier = verifier.every_signature();
         }
-        let bar = bar();
+        let bar = Bar::new(all.shards.iter().map(|shard| shard.bytes).sum());
         let report = verifier.run(&|progress| {
-            bar.set_length(progress.of_bytes.max(progress.bytes));
-            bar.set_position(progress.bytes);
-            bar.set_message(format!("{} of {} shards", progress.shards, progress.of_shards));
+            let what = format!("{} of {} shards", progress.shards, progress.of_shards);
+            bar.reach(progress.bytes, progress.of_bytes, what);
         });
-        bar.finish_and_clear();
+        bar.end();
         let report = report.map_err(|error| code(3, format!("error: {error}\n")))?;
         if let Some(id) = self.shard.as_ref().filter(|_| report.shards.is_empty()) {
             let known =
@@ -151,6 +163,17 @@ impl Command {
                 None => format!("{} begins with all of {}\n", shard.file.display(), copy.display()),
             });
         }
+        let what = match (&shard, &self.channel) {
+            (Some(id), _) => id.to_string(),
+            (None, Some(channel)) => channel.clone(),
+            (None, None) => "root".to_owned(),
+        };
+        let notes = match self.place.has_policy() {
+            true => recording.enter(&what, &all.bases, &report, whole == report.is_whole()),
+            false => {
+                "note: no policy was named, and so nothing was written, and this is recorded nowhere\n".into()
+            }
+        };
         let out = if self.json {
             let said = (!more.is_empty()).then_some(more);
             let text = serde_json::to_string_pretty(&json!({
@@ -171,6 +194,7 @@ impl Command {
                 false if !report.is_read() && unread_only => 3,
                 false => 1,
             },
+            err: notes,
             ..Answer::fine(out)
         })
     }
@@ -205,14 +229,6 @@ impl Command {
             ),
             Err(why) => (format!("record {record} of {id} is not proved: {why}\n"), false),
         })
-    }
-}
-
-/// Where the log is: a root needs no policy.
-pub(crate) fn places(place: &Where) -> Result<Places, Answer> {
-    match (&place.policy, &place.root) {
-        (None, Some(root)) => Ok(Places::root(root)),
-        _ => Ok(Places::of(&place.policy()?)),
     }
 }
 
@@ -314,14 +330,6 @@ fn bundle(file: &Path, vkey: &str, json: bool) -> Result<Answer, Answer> {
         (Err(why), Ok(_)) => (format!("NOT PROVED: {name}: {why}\n"), false),
     };
     Ok(Answer { code: u8::from(!whole), ..Answer::fine(out) })
-}
-
-fn bar() -> ProgressBar {
-    if !std::io::stderr().is_terminal() {
-        return ProgressBar::hidden();
-    }
-    let style = ProgressStyle::with_template("{bar:30} {bytes} of {total_bytes}, {bytes_per_sec}, {msg}");
-    ProgressBar::new(0).with_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()))
 }
 
 fn shown(report: &Report, more: &str, whole: bool) -> String {

@@ -230,6 +230,14 @@ impl<'l> Operation<'l> {
         Ok(operation)
     }
 
+    /// It began earlier than its ledger was opened: a verification enters nothing in a ledger before it has looked at it.
+    #[must_use]
+    pub fn since(self, began: Instant) -> Operation<'l> {
+        let mut operation = self;
+        operation.began = began;
+        operation
+    }
+
     /// The id that all of this operation's entries share.
     pub fn session(&self) -> &str {
         &self.session

@@ -5,14 +5,11 @@
 //! be entered; then that is said.
 
 use std::io::{self, BufRead as _, IsTerminal as _, Write as _};
-use std::path::Path;
-use std::sync::Arc;
 
 use dihya::catalog::{Base, Catalog, CatalogError};
 use dihya::ledger::{Fact, Ledger};
 use dihya::operation::{Kind, Operation, Outcome};
 use dihya::query::{Query, Summary};
-use dihya::storage::Local;
 use dihya::{Clock, Policy};
 
 use crate::{Answer, log};
@@ -124,23 +121,19 @@ impl Reading {
     }
 
     fn ledger(&self, base: &Base, clock: &Clock) -> Result<Option<Ledger>, Answer> {
-        let state = &base.state;
-        let is_missing =
-            |path: &Path| path.symlink_metadata().is_err_and(|error| error.kind() == io::ErrorKind::NotFound);
-        if is_missing(&base.path.join("ledger")) || is_missing(&state.join("signing.key")) {
-            say(&format!(
-                "note: {} has no ledger or no key, as a copy has none: this reading is recorded nowhere\n",
-                base.path.display()
-            ));
-            return Ok(None);
-        }
-        let ledger = Ledger::attach(Arc::new(Local), &base.path, state, clock.clone());
-        ledger.map(Some).map_err(|error| {
+        let ledger = log::ledger(base, clock).map_err(|error| {
             Answer::wrong(format!(
                 "error: this cannot be recorded in the ledger of {}, and so is not shown: {error}\n",
                 base.path.display()
             ))
-        })
+        })?;
+        if ledger.is_none() {
+            say(&format!(
+                "note: {} has no ledger or no key, as a copy has none: this reading is recorded nowhere\n",
+                base.path.display()
+            ));
+        }
+        Ok(ledger)
     }
 }
 
