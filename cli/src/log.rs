@@ -4,7 +4,7 @@ use std::io::{self, IsTerminal as _, Write as _};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use dihya::catalog::{Catalog, Places};
+use dihya::catalog::{Base, Catalog, Places};
 use dihya::ledger::Ledger;
 use dihya::operation::Caller;
 use dihya::purge::{self, Folders};
@@ -68,13 +68,13 @@ impl Where {
 }
 
 /// The ledger of a base, to be told of a reading. `None` where there is none, or no key, as in a copy of a log.
-pub(crate) fn ledger(base: &Path, state: &Path, clock: &Clock) -> io::Result<Option<Ledger>> {
+pub(crate) fn ledger(base: &Base, clock: &Clock) -> io::Result<Option<Ledger>> {
     let is_missing =
         |path: &Path| path.symlink_metadata().is_err_and(|error| error.kind() == io::ErrorKind::NotFound);
-    if is_missing(&base.join("ledger")) || is_missing(&state.join("signing.key")) {
+    if is_missing(&base.path.join("ledger")) || is_missing(&base.state.join("signing.key")) {
         return Ok(None);
     }
-    Ledger::attach(Arc::new(Local), base, state, clock.clone()).map(Some)
+    Ledger::attach(Arc::new(Local), &base.path, &base.state, clock.clone()).map(Some)
 }
 
 /// A log of one writing process, with its ledger open.

@@ -26,7 +26,7 @@ impl Leaving {
         let mut leaving = Leaving { kind, ledgers: Vec::new(), notes: String::new() };
         for base in bases {
             let name = base.path.display();
-            match log::ledger(&base.path, &base.state, clock) {
+            match log::ledger(base, clock) {
                 Ok(Some(ledger)) => leaving.ledgers.push(ledger),
                 Ok(None) => leaving.notes.push_str(&format!(
                     "note: {name} has no ledger or no key, as a copy has none: this is recorded nowhere\n"

@@ -169,7 +169,7 @@ impl Command {
             (None, None) => "root".to_owned(),
         };
         let notes = match self.place.has_policy() {
-            true => recording.enter(&what, &report, whole == report.is_whole()),
+            true => recording.enter(&what, &all.bases, &report, whole == report.is_whole()),
             false => {
                 "note: no policy was named, and so nothing was written, and this is recorded nowhere\n".into()
             }

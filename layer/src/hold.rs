@@ -278,7 +278,7 @@ mod tests {
             events: vec!["sensitive_read".into()],
         };
         let hold = hold("case-12", scope);
-        assert_eq!(in_force(&entries(vec![hold.fact().unwrap()])), [hold.clone()]);
+        assert_eq!(in_force(&entries(vec![hold.fact().unwrap()])), std::slice::from_ref(&hold));
         assert_eq!(
             hold.scope.to_string(),
             "audit, api; 2026-01-01 to 2026-03-31; tenant t, 42, t_43; subject p-7; event sensitive_read"

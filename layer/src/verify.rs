@@ -217,7 +217,6 @@ impl Verifier {
         report.bases.push(BaseReport {
             instance: base.instance.clone(),
             path: base.path.clone(),
-            state: self.state.clone().unwrap_or_else(|| base.state.clone()),
             vkey: known.keys.as_ref().map(|keys| keys.current().vkey(&keys.ledger())),
             pinned: matches!(known.trust, Trust::Pinned),
             entries: known.ledger.tree.size() - known.ledger.seals,
@@ -303,8 +302,6 @@ pub struct BaseReport {
     pub instance: Option<String>,
     /// Its folder.
     pub path: PathBuf,
-    /// The folder with its key and its lock file.
-    pub state: PathBuf,
     /// The key that signs now, as a vkey under the ledger's origin.
     pub vkey: Option<String>,
     /// The key was compared with one that the verifier brought along; otherwise the log named it itself.

@@ -121,7 +121,7 @@ impl Reading {
     }
 
     fn ledger(&self, base: &Base, clock: &Clock) -> Result<Option<Ledger>, Answer> {
-        let ledger = log::ledger(&base.path, &base.state, clock).map_err(|error| {
+        let ledger = log::ledger(base, clock).map_err(|error| {
             Answer::wrong(format!(
                 "error: this cannot be recorded in the ledger of {}, and so is not shown: {error}\n",
                 base.path.display()

@@ -27,7 +27,7 @@ impl Recording<'_> {
         let Err(denied) = log::caller().may(Kind::Verify, self.policy) else { return Ok(()) };
         let mut told = None;
         for base in bases {
-            if let Ok(Some(ledger)) = log::ledger(&base.path, &base.state, &Clock::system()) {
+            if let Ok(Some(ledger)) = log::ledger(base, &Clock::system()) {
                 told = self.begin(&ledger).err().map(|error| error.to_string()).or(told);
             }
         }
@@ -36,15 +36,16 @@ impl Recording<'_> {
 
     /// Enters what was found in the ledger of each base. `proved`: also of the record that was asked for. What could not
     /// be entered is told.
-    pub(super) fn enter(&self, what: &str, report: &Report, proved: bool) -> String {
+    pub(super) fn enter(&self, what: &str, bases: &[Base], report: &Report, proved: bool) -> String {
         let mut notes = String::new();
         let paths: Vec<&Path> = report.bases.iter().map(|base| &*base.path).collect();
         for base in &report.bases {
             let name = base.path.display();
             let wrong: Vec<&Finding> =
                 report.findings.iter().filter(|f| f.severity() == Severity::Wrong).collect();
-            let own = base.path.join("ledger");
-            if wrong.iter().any(|f| f.file.starts_with(&own) || f.file.starts_with(&base.state)) {
+            let Some(known) = bases.iter().find(|known| known.path == base.path) else { continue };
+            let (own, state) = (base.path.join("ledger"), known.state.clone());
+            if wrong.iter().any(|f| f.file.starts_with(&own) || f.file.starts_with(&state)) {
                 notes.push_str(&format!(
                     "note: the ledger of {name} is not whole, and nothing is entered in it\n"
                 ));
@@ -61,11 +62,12 @@ impl Recording<'_> {
                 shard || around == Some(&&*base.path) || (around.is_none() && !others)
             };
             let whole = proved && !wrong.iter().any(|f| is_of(&f));
-            let entered = log::ledger(&base.path, &base.state, &Clock::system())
-                .map_err(|error| error.to_string())
-                .and_then(|ledger| match ledger {
-                    Some(ledger) => self.one(&ledger, what, whole, &shards),
-                    None => Err("it has no ledger or no key, as a copy has none".to_owned()),
+            let entered =
+                log::ledger(known, &Clock::system()).map_err(|error| error.to_string()).and_then(|ledger| {
+                    match ledger {
+                        Some(ledger) => self.one(&ledger, what, whole, &shards),
+                        None => Err("it has no ledger or no key, as a copy has none".to_owned()),
+                    }
                 });
             if let Err(why) = entered {
                 notes.push_str(&format!("note: this is not recorded in {name}: {why}\n"));

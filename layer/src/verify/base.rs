@@ -241,12 +241,11 @@ fn ledger(
     let rotations: Vec<u64> = known.keys.iter().flat_map(Keys::rotations).collect();
     let signatures = if verifier.every_signature { Signatures::Every } else { Signatures::Last(&rotations) };
     let mut plan = Plan { origin: &origin, keys: known.keys.as_ref(), claims, signatures, live: true };
-    let read = || scan(storage.read(path, 0)?, &plan, |_, _, _| {}, |_| {});
-    let mut scanned = read();
+    let read = |plan: &Plan<'_>| scan(storage.read(path, 0)?, plan, |_, _, _| {}, |_| {});
+    let mut scanned = read(&plan);
     if scanned.as_ref().is_ok_and(|scan| scan.suspicious) {
         plan.signatures = Signatures::Every;
-        let read = || scan(storage.read(path, 0)?, &plan, |_, _, _| {}, |_| {});
-        scanned = read();
+        scanned = read(&plan);
     }
     match scanned {
         Ok(scan) => {
