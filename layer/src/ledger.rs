@@ -321,7 +321,8 @@ fn lines(from: impl io::Read, mut to: impl FnMut(&[u8], bool) -> io::Result<()>)
     Ok(())
 }
 
-/// Writes a small file anew in one step: a reader finds the old one or the new one.
+/// Writes a small file anew in one step: a reader finds the old one or the new one, also after a power cut. Which of the
+/// two it is then is open until the folder is synced.
 pub(crate) fn replace(storage: &dyn Storage, path: &Path, bytes: &[u8]) -> io::Result<()> {
     let mut name = std::ffi::OsString::from(".");
     name.push(path.file_name().unwrap_or_default());
@@ -333,6 +334,8 @@ pub(crate) fn replace(storage: &dyn Storage, path: &Path, bytes: &[u8]) -> io::R
     }
     let mut file: Box<dyn File> = storage.create(&beside)?;
     file.append(bytes)?;
+    // A rename may be durable before what it names.
+    file.sync()?;
     storage.rename(&beside, path)
 }
 

@@ -139,8 +139,8 @@ impl Books {
         Seal::new(&self.signer, &self.origin.shard(shard), tree).line()
     }
 
-    /// Replaces the checkpoint beside a shard. Only the last one is synced: before it comes a newer one, or a start that
-    /// makes it again from the seals.
+    /// Replaces the checkpoint beside a shard. Only of the last one is the name synced too: before it comes a newer one, or a
+    /// start that makes it again from the seals.
     pub(crate) fn publish(&self, path: &Path, shard: &str, tree: &Tree, last: bool) -> io::Result<()> {
         let note = Checkpoint::of(&self.origin.shard(shard), tree).sign(&self.signer);
         let path = path.with_extension("checkpoint");
@@ -148,7 +148,6 @@ impl Books {
         if !last {
             return Ok(());
         }
-        self.storage.open(&path)?.sync()?;
         path.parent().map_or(Ok(()), |folder| self.storage.sync_dir(folder))
     }
 

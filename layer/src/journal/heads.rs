@@ -89,9 +89,8 @@ impl Heads {
         replace(storage, &self.path, &text)
     }
 
-    /// Makes what was written durable, and its name.
+    /// Makes the name of what was written durable.
     pub(crate) fn sync(&self, storage: &dyn Storage) -> io::Result<()> {
-        storage.open(&self.path)?.sync()?;
         self.path.parent().map_or(Ok(()), |folder| storage.sync_dir(folder))
     }
 
