@@ -20,6 +20,12 @@ pub(super) fn bearer(_: &KeyRules, value: &[u8], at: usize) -> Option<Range<usiz
 /// `Basic` and base64 (RFC 7617): it decodes to text with a colon.
 pub(super) fn basic(_: &KeyRules, value: &[u8], at: usize) -> Option<Range<usize>> {
     let (start, run) = after_scheme(value, at, Alphabet::Base64)?;
+    // Behind the padding something else begins: a path, another argument.
+    let sign = run.steps().position(|b| *b == b'=').unwrap_or(run.len());
+    let padded = sign + run[sign..].steps().take_while(|b| **b == b'=').count();
+    if padded < run.len() && decodes_to_a_colon(&run[..padded]) {
+        return Some(start..start + padded);
+    }
     let colon = run.len() >= 4 && decodes_to_a_colon(run);
     (colon || (run.len() >= 8 && run.ends_with(b"="))).then(|| start..start + run.len())
 }
