@@ -6,7 +6,7 @@ use std::fs;
 use std::path::PathBuf;
 use std::process::{Command, Output, Stdio};
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::Instant;
 
 use dihya::Clock;
 use dihya::key::Signer;
@@ -157,10 +157,15 @@ fn a_foreign_file_is_told_of_and_stays() {
 fn an_archiver_that_is_killed_again_and_again_loses_nothing_and_ends_its_work() {
     let folder = Folder::new("killed", 8_000);
     let shard = fs::read(folder.live()).unwrap();
+    // As long as a whole run takes here, on a copy of the same.
+    let rehearsal = Folder::new("rehearsal", 8_000);
+    let from = Instant::now();
+    assert_eq!(rehearsal.run("archive").0, 0);
+    let whole = from.elapsed();
     let mut killed = 0;
     for round in 0..12 {
         let mut child = folder.command("archive").spawn().unwrap();
-        std::thread::sleep(Duration::from_millis(20 + round * 25));
+        std::thread::sleep(whole * round / 14);
         killed += usize::from(child.try_wait().unwrap().is_none());
         child.kill().unwrap();
         child.wait().unwrap();

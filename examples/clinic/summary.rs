@@ -133,7 +133,7 @@ impl Run<'_> {
     fn files(&self, out: &mut String) -> std::fmt::Result {
         writeln!(out, "\nFiles")?;
         for entry in self.entries {
-            let path = entry.path.display();
+            let path = shortened(&entry.path.display().to_string());
             match &entry.kind {
                 Kind::Folder => writeln!(out, "  {:04o} {:>11}  {path}/", entry.mode, "")?,
                 Kind::Link(to) => writeln!(out, "  link {:>11}  {path} -> {}", "", to.display())?,
@@ -197,6 +197,17 @@ pub(crate) fn plain(search: &Search) -> String {
         text.push_str(&format!("  ! {count} of kind {kind} were never logged: they prove nothing\n"));
     }
     text
+}
+
+/// A policy kept in the ledger is named by its hash: the beginning tells it apart.
+fn shortened(path: &str) -> String {
+    match path.split_once("ledger/policies/").map(|(_, name)| name.len()) {
+        Some(name) if name > 24 => {
+            let (start, end) = (path.len() - name + 12, path.len() - ".toml".len());
+            format!("{}…{}", &path[..start], &path[end..])
+        }
+        _ => path.to_owned(),
+    }
 }
 
 /// Breaks a record before a key, or within a value that is longer than a line.

@@ -8,7 +8,8 @@ use crate::clock::Clock;
 use crate::journal::key::Signer;
 use crate::journal::merkle::Tree;
 use crate::journal::note::Checkpoint;
-use crate::ledger::{Fact, Ledger};
+use crate::journal::seal::Seal;
+use crate::ledger::{Entry, Fact, Ledger};
 use crate::storage::{Memory, Storage as _};
 
 fn vkey(signer: &Signer) -> String {
@@ -78,7 +79,11 @@ fn a_rotation_is_followed_and_an_unannounced_key_is_not() {
             Clock::manual(NOON),
         );
         let opened = Fact::LogOpened { vkey: vkey(&other()), policy: policy() };
-        ledger.unwrap().append(opened.into()).unwrap();
+        let appended = ledger.unwrap().append(opened.clone().into());
+        assert_eq!(appended.is_ok(), announced, "the layer itself seals under no key that nobody announced");
+        if !announced {
+            forge(&disk, opened.into());
+        }
         disk
     };
     let disk = rotated(true);
@@ -90,6 +95,24 @@ fn a_rotation_is_followed_and_an_unannounced_key_is_not() {
     let names: Vec<_> = wrong(&verified(&rotated(false))).into_iter().map(|(_, _, name)| name).collect();
     assert!(names.contains(&"key_not_rotated") && names.contains(&"bad_signature"), "{names:?}");
 }
+
+/// Writes an entry under another key, past the layer.
+fn forge(disk: &Memory, entry: Entry) {
+    let mut bytes = read(disk, LEDGER);
+    let mut tree = Tree::new();
+    tree.push_lines(&bytes);
+    let line = serde_json::to_string(&entry).unwrap() + "\n";
+    tree.push_lines(line.as_bytes());
+    let seal = Seal::new(&other(), "clinic/-/ledger", &tree).line();
+    tree.push_lines(seal.as_bytes());
+    bytes.extend_from_slice(line.as_bytes());
+    bytes.extend_from_slice(seal.as_bytes());
+    write(disk, LEDGER, &bytes);
+    let note = Checkpoint::of("clinic/-/ledger", &tree).sign(&other());
+    write(disk, "/log/ledger/ledger.checkpoint", note.as_bytes());
+}
+
+const LEDGER: &str = "/log/ledger/ledger.jsonl";
 
 /// A forger begins a ledger under a key of their own, and lets its last entry rotate to the pinned one.
 #[test]
