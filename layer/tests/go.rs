@@ -99,20 +99,31 @@ fn build(go: &Path, module: &Path) -> PathBuf {
         let answer = Command::new(go).args(["env", what]).env("GOTOOLCHAIN", "local").output().unwrap();
         said(answer).unwrap().trim().to_owned()
     };
-    let packages = PathBuf::from(ask("GOROOT")).join("src/cmd/vendor/golang.org/x/mod/sumdb");
-    for package in ["note", "tlog"] {
-        fs::create_dir_all(module.join(package)).unwrap();
-        let files = fs::read_dir(packages.join(package)).unwrap_or_else(|error| {
-            panic!("{}: {error}: the sources of Go's own commands are missing", packages.display())
+    let vendored = PathBuf::from(ask("GOROOT")).join("src/cmd/vendor/golang.org/x");
+    let copy = |package: &str, to: &Path| {
+        fs::create_dir_all(to).unwrap();
+        let from = vendored.join(package);
+        let files = fs::read_dir(&from).unwrap_or_else(|error| {
+            panic!("{}: {error}: the sources of Go's own commands are missing", from.display())
         });
-        for file in files.map(Result::unwrap) {
-            fs::copy(file.path(), module.join(package).join(file.file_name())).unwrap();
+        for file in files.map(Result::unwrap).filter(|file| file.path().is_file()) {
+            fs::copy(file.path(), to.join(file.file_name())).unwrap();
         }
+    };
+    for package in ["note", "tlog"] {
+        copy(&format!("mod/sumdb/{package}"), &module.join(package));
     }
     fs::copy(Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/go/main.go"), module.join("main.go")).unwrap();
     let version = ask("GOVERSION");
     let language: Vec<&str> = version.trim_start_matches("go").split('.').take(2).collect();
-    fs::write(module.join("go.mod"), format!("module check\n\ngo {}\n", language.join("."))).unwrap();
+    let mut manifest = format!("module check\n\ngo {}\n", language.join("."));
+    // Up to Go 1.19 `note` takes Ed25519 from a module that Go's commands bring along, too.
+    if fs::read_to_string(module.join("note/note.go")).unwrap().contains("golang.org/x/crypto/ed25519") {
+        copy("crypto/ed25519", &module.join("crypto/ed25519"));
+        fs::write(module.join("crypto/go.mod"), "module golang.org/x/crypto\n").unwrap();
+        manifest += "\nrequire golang.org/x/crypto v0.0.0\n\nreplace golang.org/x/crypto => ./crypto\n";
+    }
+    fs::write(module.join("go.mod"), manifest).unwrap();
     let built = Command::new(go)
         .args(["build", "-o", "check", "."])
         .current_dir(module)
