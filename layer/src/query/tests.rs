@@ -1,4 +1,3 @@
-use std::io;
 use std::path::Path;
 
 use proptest::prelude::*;
@@ -191,7 +190,7 @@ fn archived_shards_are_read_in_parallel_as_if_they_were_not() {
         .frame_size_policy(zeekstd::FrameSizePolicy::Uncompressed(1_000_003))
         .into_encoder(&mut archive)
         .unwrap();
-    io::Write::write_all(&mut encoder, text_of(&lines).as_bytes()).unwrap();
+    std::io::Write::write_all(&mut encoder, text_of(&lines).as_bytes()).unwrap();
     encoder.finish().unwrap();
     disk.put("/logs/archive/app/2026/11/2026-11-19.jsonl.zst", &archive);
     put(&disk, "app/2026-11-20.jsonl", &minutes("app", 0..3));
