@@ -66,12 +66,14 @@ pub(crate) struct Budget {
     /// All work of this thread when the examination began.
     before: usize,
     most: usize,
+    /// What comes next would be more than is left.
+    given_up: bool,
 }
 
 impl Budget {
     #[inline]
     pub(crate) fn of(len: usize) -> Budget {
-        Budget { before: work::done(), most: SMALL_WORK + PER_BYTE * len }
+        Budget { before: work::done(), most: SMALL_WORK + PER_BYTE * len, given_up: false }
     }
 
     #[inline]
@@ -81,7 +83,13 @@ impl Budget {
 
     #[inline]
     pub(crate) fn is_spent(&self) -> bool {
-        self.spent() > self.most
+        self.given_up || self.spent() > self.most
+    }
+
+    /// Whether so much more may be done. If not, the budget is spent: what cannot be finished is not begun.
+    pub(crate) fn has(&mut self, work: usize) -> bool {
+        self.given_up |= self.spent().saturating_add(work) > self.most;
+        !self.is_spent()
     }
 
     #[inline]

@@ -221,12 +221,14 @@ fn within_windows(
     let mut width = WINDOW;
     loop {
         let end = value.len().min(at + width);
+        let before = budget.spent();
         let range = verify(&value[..end])?;
         // It may have ended because the window does.
         if end == value.len() || range.end < at + width / 2 {
             return Some(range);
         }
-        if budget.is_spent() {
+        // A look cannot be broken off, and one that sees four times as much takes four times the work.
+        if !budget.has(4 * (budget.spent() - before)) {
             return Some(range);
         }
         width *= 4;
