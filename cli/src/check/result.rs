@@ -7,13 +7,14 @@ use dihya_compliance::Search;
 
 use super::find::{Finding, count_lines, find};
 use super::folders::PASSED_OVER;
+use super::own::shown;
 use super::plan::Plan;
 use super::planting::{Planting, Proof, TAKEN};
 use super::report::{
     CanaryReport, Coverage, LeakReport, OutputReport, PlaceReport, Report, RequestReport, ServiceReport,
     Verdict,
 };
-use super::run::{Options, shown};
+use super::run::Options;
 use super::service::{End, Heard};
 use super::strace::Traced;
 use super::watch::Seen;

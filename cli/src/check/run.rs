@@ -1,22 +1,21 @@
 //! One check from beginning to end: plant, start, wait, ask, listen, stop, search.
 
-use std::fs::{self, DirBuilder};
 use std::io::{self, IsTerminal as _, Write as _};
-use std::net::{TcpListener, TcpStream, ToSocketAddrs as _};
-use std::os::unix::fs::DirBuilderExt as _;
-use std::path::{Path, PathBuf};
+use std::net::{TcpStream, ToSocketAddrs as _};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
 use super::http::{self, Answer, Client};
+use super::own::Own;
 use super::plan::{Plan, Request};
 use super::planting::{Planting, Proof};
+use super::prepare::{base, filled, folders, free_port, rehearse};
 use super::process;
 use super::report::{Report, RequestReport};
 use super::result::{METRICS, Observed, Text};
-use super::service::{self, Service, Start};
+use super::service::{self, Service};
 use super::strace;
 use super::template::Template;
 use super::watch::Watch;
@@ -353,138 +352,6 @@ impl Course<'_> {
     }
 }
 
-/// Fills the whole plan once, for nothing: what makes no request is told before anything is started.
-fn rehearse(plan: &Plan, port: u16, is_http: bool) -> Result<(), Refusal> {
-    let mut planting = Planting::new(0, port, PathBuf::new());
-    let client = Client::new("http://127.0.0.1:1", Duration::from_secs(1));
-    for (index, request) in plan.requests.iter().enumerate() {
-        let label = format!("request {}", index + 1);
-        let filled = client.fill(request, &label, &mut planting);
-        filled.map_err(|why| Refusal::Plan(format!("{label} cannot be sent: {why}")))?;
-        if let Some(lacking) = planting.lacking.first() {
-            return Err(Refusal::Plan(format!(
-                "{label} needs `{{{{taken:{lacking}}}}}`, and no request before it has a `take` of that name"
-            )));
-        }
-        for name in request.take.keys().chain(request.take_public.keys()) {
-            planting.take(name, "x", &label, false);
-        }
-    }
-    let service = plan.service.command.iter().chain(&plan.service.stdin).chain(plan.env.values());
-    service.for_each(|template| drop(planting.fill(template, "", str::to_owned)));
-    if let Some(lacking) = planting.lacking.first() {
-        return Err(Refusal::Plan(format!("`{{{{taken:{lacking}}}}}` can stand in requests alone")));
-    }
-    if planting.planted().is_empty() {
-        return Err(Refusal::Plan(
-            "nothing is planted, so nothing could be found: give --env NAME, or a plan with {{placeholders}} (`dihya check --example`)"
-                .to_owned(),
-        ));
-    }
-    if is_http {
-        base(plan, &mut planting).map(drop).map_err(Refusal::Plan)?;
-    }
-    Ok(())
-}
-
-struct Base {
-    url: String,
-    address: Option<String>,
-    /// Its port was found free a moment ago.
-    is_ours: bool,
-}
-
-fn base(plan: &Plan, planting: &mut Planting) -> Result<Base, String> {
-    let mut told = plan.service.command.iter().chain(&plan.service.stdin).chain(plan.env.values());
-    let (url, is_ours) = match &plan.http.base {
-        Some(base) => (planting.fill(base, "base", str::to_owned), base.names_port()),
-        None if told.any(|template| template.names_port()) => {
-            let port = Template::parse("http://127.0.0.1:{{port}}")?;
-            (planting.fill(&port, "base", str::to_owned), true)
-        }
-        None if !http::is_used(&plan.http, &plan.requests) => {
-            return Ok(Base { url: String::new(), address: None, is_ours: true });
-        }
-        None => {
-            return Err("where does the service listen? Give it `{{port}}` in its arguments or environment, or say [http] `base`".to_owned());
-        }
-    };
-    let address = http::address(&url)?;
-    Ok(Base { url, address: Some(address), is_ours })
-}
-
-/// The service with everything that is planted before it starts.
-fn filled(plan: &Plan, planting: &mut Planting, own: &Own, options: &Options) -> Result<Start, Refusal> {
-    let command = plan.service.command.iter().enumerate();
-    let mut command: Vec<String> = command
-        .map(|(i, template)| {
-            let way = if i == 0 { "program".to_owned() } else { format!("arguments, number {i}") };
-            planting.fill(template, &way, str::to_owned)
-        })
-        .collect();
-    let environment = plan.env.iter().map(|(name, template)| {
-        (name.clone(), planting.fill(template, &format!("environment, {name}"), str::to_owned))
-    });
-    let mut environment: std::collections::BTreeMap<String, String> = environment.collect();
-    if environment
-        .iter()
-        .any(|(name, value)| name.is_empty() || name.contains(['=', '\0']) || value.contains('\0'))
-        || command.iter().any(|argument| argument.contains('\0'))
-    {
-        return Err(Refusal::Plan(
-            "a variable's name is empty or holds `=`, or a value holds a NUL".to_owned(),
-        ));
-    }
-    // Its temporary files then lie where every change is noticed.
-    environment.entry("TMPDIR".to_owned()).or_insert_with(|| own.path("tmp").display().to_string());
-    let stdin = plan.service.stdin.as_ref().map(|text| planting.fill(text, "stdin", str::to_owned));
-    if options.strace {
-        strace::wrap(&mut command, &own.path("private/strace")).map_err(Refusal::Plan)?;
-    }
-    let mut command = command.into_iter();
-    let program = command.next().unwrap_or_default();
-    let arguments = command.collect();
-    let folder = plan.service.folder.clone();
-    Ok(Start { program, arguments, environment, folder, stdin, limit: plan.limits.bytes })
-}
-
-fn folders(plan: &Plan, planting: &mut Planting, own: &Own) -> Vec<PathBuf> {
-    let mut folders = vec![own.path("tmp"), own.path("folder")];
-    if plan.watch.working_folder {
-        folders.push(plan.service.folder.clone().unwrap_or_else(|| PathBuf::from(".")));
-    }
-    folders.extend(
-        plan.watch.folders.iter().map(|folder| planting.fill(folder, "folder", str::to_owned).into()),
-    );
-    folders
-}
-
-/// A folder of this run, removed with it: what leaked is not to lie about.
-pub(crate) struct Own(PathBuf);
-
-impl Own {
-    fn new(seed: u64) -> io::Result<Own> {
-        let name = format!("dihya-check-{}-{:08x}", std::process::id(), seed as u32);
-        let path = std::env::temp_dir().join(name);
-        DirBuilder::new().mode(0o700).create(&path)?;
-        let own = Own(path.canonicalize()?);
-        for part in ["tmp", "folder", "private"] {
-            fs::create_dir(own.path(part))?;
-        }
-        Ok(own)
-    }
-
-    fn path(&self, part: &str) -> PathBuf {
-        self.0.join(part)
-    }
-}
-
-impl Drop for Own {
-    fn drop(&mut self) {
-        let _ = fs::remove_dir_all(&self.0);
-    }
-}
-
 /// One line on stderr that replaces itself.
 struct Progress(bool);
 
@@ -506,24 +373,9 @@ fn interrupted() -> Arc<AtomicBool> {
     flag
 }
 
-fn free_port() -> io::Result<u16> {
-    Ok(TcpListener::bind(("127.0.0.1", 0))?.local_addr()?.port())
-}
-
 fn is_open(address: &str) -> bool {
     let addresses = address.to_socket_addrs().into_iter().flatten();
     addresses.into_iter().any(|address| TcpStream::connect_timeout(&address, Duration::from_secs(1)).is_ok())
-}
-
-/// The folder of a run, as it is named in the report.
-pub(crate) fn shown(path: &Path, own: &Path) -> String {
-    let here = std::env::current_dir().unwrap_or_default();
-    match (path.strip_prefix(own), path.strip_prefix(&here)) {
-        (Ok(rest), _) => format!("{{{{run}}}}/{}", rest.display()),
-        (_, Ok(rest)) if rest.as_os_str().is_empty() => ".".to_owned(),
-        (_, Ok(rest)) => rest.display().to_string(),
-        _ => path.display().to_string(),
-    }
 }
 
 const STEP: Duration = Duration::from_millis(20);
