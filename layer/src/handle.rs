@@ -2,7 +2,7 @@
 
 use std::fmt;
 use std::sync::{Arc, PoisonError, RwLock, Weak};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use prometheus::core::{Collector, Desc};
 use prometheus::proto::MetricFamily;
@@ -14,7 +14,7 @@ use crate::callsite::Rules;
 use crate::channel::Channel;
 use crate::core::Core;
 use crate::direct::{Receipt, Record};
-use crate::journal::{Commit, CommitError, ShutdownReport};
+use crate::journal::{Commit, CommitError, OpenError, ShutdownReport};
 use crate::lifecycle::Lifecycle;
 use crate::policy::{ChannelPolicy, Policy};
 use crate::probe::{self, ProbeError};
@@ -26,16 +26,18 @@ pub struct Guard {
     handle: Handle,
     /// Ends before the journal does.
     lifecycle: Option<Lifecycle>,
+    /// Ends after it.
+    exporting: Exporting,
 }
 
 impl Guard {
-    pub(crate) fn new(core: Arc<Core>, lifecycle: Option<Lifecycle>) -> Guard {
+    pub(crate) fn new(core: Arc<Core>, lifecycle: Option<Lifecycle>, exporting: Exporting) -> Guard {
         let handle = Handle { core };
         let mut first = DEFAULT.write().unwrap_or_else(PoisonError::into_inner);
         if first.strong_count() == 0 {
             *first = Arc::downgrade(&handle.core);
         }
-        Guard { handle, lifecycle }
+        Guard { handle, lifecycle, exporting }
     }
 
     /// A handle, to be cloned and passed around.
@@ -51,8 +53,11 @@ impl Guard {
 
     /// Closes the log: writes what is queued, syncs, and tells what was written and what was lost.
     pub fn shutdown(mut self, deadline: Duration) -> ShutdownReport {
+        let until = Instant::now() + deadline;
         self.lifecycle = None;
-        self.handle.core.journal.shutdown(deadline)
+        let report = self.handle.core.journal.shutdown(deadline);
+        self.exporting.finish(until);
+        report
     }
 }
 
@@ -61,8 +66,57 @@ impl Drop for Guard {
         self.lifecycle = None;
         probe::say_if_failed(&self.handle.core);
         self.handle.core.journal.shutdown(Duration::from_secs(5));
+        self.exporting.finish(Instant::now() + LAST_EXPORT);
     }
 }
+
+/// The export of records, if the policy asks for one.
+#[derive(Debug)]
+pub(crate) struct Exporting {
+    #[cfg(any(feature = "otlp-http", feature = "otlp-grpc"))]
+    exporter: Option<crate::otlp::exporter::Exporter>,
+}
+
+#[cfg(any(feature = "otlp-http", feature = "otlp-grpc"))]
+impl Exporting {
+    pub(crate) fn start(core: &Arc<Core>) -> Result<Exporting, OpenError> {
+        let policy = &core.rules().policy;
+        if policy.otlp.is_none() {
+            return Ok(Exporting { exporter: None });
+        }
+        let base = |(at, path): (usize, &std::path::PathBuf)| {
+            let state = policy.state_folder(at, path);
+            crate::catalog::Base { instance: policy.service.instance.clone(), path: path.clone(), state }
+        };
+        let work = crate::otlp::exporter::Work {
+            policy: Arc::new(policy.clone()),
+            storage: Arc::clone(&core.storage),
+            clock: core.clock.clone(),
+            metrics: Arc::clone(&core.metrics),
+            bases: core.journal.bases().iter().enumerate().map(base).collect(),
+        };
+        let exporter = crate::otlp::exporter::Exporter::start(work);
+        Ok(Exporting { exporter: Some(exporter.map_err(|why| OpenError::Otlp { why })?) })
+    }
+
+    fn finish(&mut self, until: Instant) {
+        if let Some(exporter) = self.exporter.take() {
+            exporter.finish(until.min(Instant::now() + LAST_EXPORT));
+        }
+    }
+}
+
+#[cfg(not(any(feature = "otlp-http", feature = "otlp-grpc")))]
+impl Exporting {
+    pub(crate) fn start(_: &Arc<Core>) -> Result<Exporting, OpenError> {
+        Ok(Exporting {})
+    }
+
+    fn finish(&mut self, _: Instant) {}
+}
+
+/// What is not exported when it has passed is exported by the next run, or by `dihya ship`.
+const LAST_EXPORT: Duration = Duration::from_secs(2);
 
 /// Works with an open layer. Cheap to clone; stays valid after shutdown, when everything answers an error.
 #[derive(Clone)]
@@ -185,7 +239,7 @@ impl Collector for Handle {
     fn collect(&self) -> Vec<MetricFamily> {
         let journal = &self.core.journal;
         let free = journal.bases().first().and_then(|base| self.core.storage.free_bytes(base).ok());
-        self.core.metrics.collect(|channel| journal.queue_bytes(channel), free)
+        self.core.metrics.collect(|channel| journal.queue_bytes(channel), free, self.core.clock.now())
     }
 }
 
@@ -273,6 +327,9 @@ fn changes_what_is_fixed(now: &Policy, new: &Policy) -> Option<&'static str> {
     let differs = now.channels.iter().zip(&new.channels).any(|(now, new)| files(now) != files(new));
     if differs {
         return Some("a channel's name, `queue`, `on_full`, `sync` or `shard_size`");
+    }
+    if now.otlp != new.otlp {
+        return Some("`otlp`");
     }
     (now.console != new.console || now.panic_hook != new.panic_hook).then_some("`console` or `panic_hook`")
 }

@@ -4,6 +4,7 @@
 //! into the `prometheus` objects when somebody gathers. Label sets are complete from the start, so that a rate over a
 //! counter that has not moved yet is 0 and not absent. No label ever comes from an event.
 
+mod otlp;
 mod threads;
 
 use std::sync::{Arc, Mutex, PoisonError};
@@ -19,6 +20,9 @@ use crate::policy::Policy;
 use crate::redact;
 use crate::redact::label::Label;
 
+pub(crate) use otlp::OtlpMetrics;
+#[cfg(any(feature = "otlp-http", feature = "otlp-grpc"))]
+pub(crate) use otlp::Outcome;
 pub(crate) use threads::{LEVELS, ThreadCounters, level_label};
 
 /// The layer's counters, gauges and histograms.
@@ -27,6 +31,7 @@ pub(crate) struct Metrics {
     threads: Mutex<threads::Threads>,
     channels: Vec<ChannelMetrics>,
     families: Families,
+    otlp: OtlpMetrics,
 }
 
 /// What the journal counts, per channel, by the handles it needs: a lookup by label would cost more than the count.
@@ -82,10 +87,11 @@ pub(crate) const GENERATION_CHECKS: [&str; 3] = ["required_field", "status_error
 const SECONDS: [f64; 13] = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0];
 
 impl Metrics {
-    pub(crate) fn new(policy: &Policy) -> Metrics {
+    pub(crate) fn new(policy: &Policy, now: i64) -> Metrics {
         let names: Vec<&str> = policy.channels.iter().map(|c| c.name.as_str()).collect();
         // The names and labels are constants of this file, and a test builds them.
         let families = Families::new().expect("metric names and labels are valid");
+        let otlp = OtlpMetrics::new(policy, now).expect("metric names and labels are valid");
         for (index, name) in names.iter().enumerate() {
             for level in LEVELS.map(|(label, _)| label) {
                 let written = level_label(Channel::from_index(index), level);
@@ -118,7 +124,7 @@ impl Metrics {
             })
             .collect();
         let threads = Mutex::new(threads::Threads::new(names.iter().map(|n| n.to_string()).collect()));
-        Metrics { threads, channels, families }
+        Metrics { threads, channels, families, otlp }
     }
 
     /// Follows a change of policy.
@@ -158,6 +164,7 @@ impl Metrics {
         &self,
         queued: impl Fn(Channel) -> usize,
         disk_free: Option<u64>,
+        now: i64,
     ) -> Vec<MetricFamily> {
         let mut threads = self.threads.lock().unwrap_or_else(PoisonError::into_inner);
         threads.export(&self.families);
@@ -169,11 +176,22 @@ impl Metrics {
         if let Some(bytes) = disk_free {
             self.families.disk_free.set(i64::try_from(bytes).unwrap_or(i64::MAX));
         }
-        self.families.all().into_iter().flat_map(Collector::collect).collect()
+        self.otlp.refresh(now);
+        self.all().flat_map(Collector::collect).collect()
     }
 
     pub(crate) fn descriptions(&self) -> Vec<&Desc> {
-        self.families.all().into_iter().flat_map(Collector::desc).collect()
+        self.all().flat_map(Collector::desc).collect()
+    }
+
+    fn all(&self) -> impl Iterator<Item = &dyn Collector> {
+        self.families.all().into_iter().chain(self.otlp.all())
+    }
+
+    /// What the export of records counts.
+    #[cfg(any(feature = "otlp-http", feature = "otlp-grpc"))]
+    pub(crate) fn otlp(&self) -> &OtlpMetrics {
+        &self.otlp
     }
 }
 

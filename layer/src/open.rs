@@ -121,7 +121,10 @@ impl Options {
     pub fn open(self) -> Result<(DihyaLayer, Guard), OpenError> {
         let Options { policy, storage, clock, rng, mirror, warn_of_siblings } = self;
         policy.check().map_err(OpenError::Policy)?;
-        let metrics = Arc::new(Metrics::new(&policy));
+        if let Some(error) = policy.otlp_unsupported() {
+            return Err(OpenError::Policy(error));
+        }
+        let metrics = Arc::new(Metrics::new(&policy, clock.now()));
         let system = SystemRecords::new(&policy, clock.clone(), rng.clone(), &metrics);
         let mirror = mirror.or_else(|| policy.console.map(mirror::console));
         let journal = Journal::open(
@@ -136,6 +139,7 @@ impl Options {
         let siblings = Siblings::new(warn_of_siblings);
         let parts = Parts { storage, clock, rng, metrics, journal, siblings };
         let core = Arc::new(Core::new(Rules::new(policy), parts));
+        let exporter = crate::handle::Exporting::start(&core)?;
         if panics {
             panic::watch(&core);
         }
@@ -144,7 +148,7 @@ impl Options {
         } else {
             None
         };
-        Ok((DihyaLayer::new(Arc::clone(&core)), Guard::new(core, lifecycle)))
+        Ok((DihyaLayer::new(Arc::clone(&core)), Guard::new(core, lifecycle, exporter)))
     }
 }
 

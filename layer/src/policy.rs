@@ -11,6 +11,7 @@ pub(crate) mod detectors;
 mod error;
 mod file;
 mod keys;
+mod otlp;
 mod period;
 mod read;
 mod retention;
@@ -40,6 +41,7 @@ use crate::redact::custom::Custom;
 use crate::redact::custom::code::Detector;
 
 pub(crate) use archive::ArchivePolicy;
+pub(crate) use otlp::{OtlpPolicy, OtlpProtocol, is_otlp_endpoint};
 pub use error::{PolicyError, Problem};
 pub use period::{NotAPeriod, Period};
 pub(crate) use retention::Retention;
@@ -84,6 +86,8 @@ pub struct Policy {
     pub(crate) lifecycle: bool,
     /// How closed shards are archived.
     pub(crate) archive: ArchivePolicy,
+    /// Where records are exported to, if they are.
+    pub(crate) otlp: Option<OtlpPolicy>,
     pub(crate) console: Option<Console>,
     /// Whether `open` installs the panic hook.
     pub(crate) panic_hook: bool,
@@ -138,6 +142,7 @@ impl Policy {
             roles: Roles::default(),
             lifecycle: false,
             archive: ArchivePolicy::default(),
+            otlp: None,
             console: None,
             panic_hook: true,
             file: None,
@@ -276,6 +281,7 @@ impl PartialEq for Policy {
             && self.roles == other.roles
             && self.lifecycle == other.lifecycle
             && self.archive == other.archive
+            && self.otlp == other.otlp
             && self.console == other.console
             && self.panic_hook == other.panic_hook
     }

@@ -146,6 +146,48 @@ pub(super) const STORE: Shape = Shape {
     fits: |text| text.len() <= 4096 && Address::parse(text).is_some(),
 };
 
+/// An address without user, query and fragment: what is secret comes from elsewhere.
+pub(super) const ENDPOINT: Shape = Shape {
+    expected: "an address such as \"https://collector.example.org:4318\", without user, `?` and `#`",
+    pattern: "^https?://[A-Za-z0-9.:\\[\\]-]+(/[!-~]*)?$",
+    max: 1024,
+    fits: |text| {
+        let rest = text.strip_prefix("https://").or_else(|| text.strip_prefix("http://"));
+        text.len() <= 1024
+            && rest.is_some_and(|rest| {
+                let host = rest.split('/').next().unwrap_or_default();
+                !host.is_empty()
+                    && host.bytes().all(|b| b.is_ascii_alphanumeric() || b".:[]-".contains(&b))
+                    && rest.bytes().all(|b| b.is_ascii_graphic() && !b"?#@".contains(&b))
+            })
+    },
+};
+
+/// A name of the environment.
+pub(super) const VARIABLE: Shape = Shape {
+    expected: "the name of an environment variable: letters, digits and `_`",
+    pattern: "^[A-Za-z_][A-Za-z0-9_]*$",
+    max: 128,
+    fits: |text| {
+        in_length(text, 128)
+            && !text.starts_with(|c: char| c.is_ascii_digit())
+            && text.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_')
+    },
+};
+
+/// An attribute and its value.
+pub(super) const ATTRIBUTE: Shape = Shape {
+    expected: "an attribute such as \"deployment.environment.name=production\"",
+    pattern: "^[^=\\s]+=.+$",
+    max: 512,
+    fits: |text| {
+        text.len() <= 512
+            && text.split_once('=').is_some_and(|(key, value)| {
+                (FIELD.fits)(key) && !value.is_empty() && !value.contains(|c: char| c.is_control())
+            })
+    },
+};
+
 pub(super) const STORES_MOST: usize = 2;
 
 /// A public key of age. The whole text is checked where archives are made.

@@ -81,6 +81,13 @@ keep_keys = []
 # [lifecycle]
 # run = true
 
+# Redacted records to an OpenTelemetry receiver, besides the files.
+# [otlp]
+# endpoint = "http://127.0.0.1:4318"
+# protocol = "http/protobuf" # or "grpc"
+# channels = ["audit", "security"]
+# headers_file = "/etc/dihya/otlp.headers" # tokens, a line each: `name: value`
+
 # Redacted records on a standard stream besides the files.
 # [console]
 # format = "text"            # or "json"
