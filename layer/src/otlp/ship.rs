@@ -445,6 +445,18 @@ impl Shipper {
     }
 }
 
+#[cfg(test)]
+impl Shipper {
+    pub(super) fn use_transport(&mut self, transport: Box<dyn Transport>) {
+        self.transport = Some(transport);
+    }
+
+    pub(super) fn forget_pauses(&mut self) {
+        self.pace = Pace::default();
+        self.lanes.iter_mut().for_each(|lane| lane.pace = Pace::default());
+    }
+}
+
 /// The channels to export: those that are asked for, of the policy's, of all.
 fn names(policy: &Policy, otlp: &OtlpPolicy, only: &[String]) -> Result<Vec<String>, ShipError> {
     let all = policy.channel_names();

@@ -87,7 +87,7 @@ impl Tail {
             let mut batch = Batch::new(self.next.clone());
             loop {
                 self.lines(groups, most, &mut batch, passed);
-                if batch.bytes >= most || !self.more()? {
+                if batch.bytes >= most || !self.more(log)? {
                     break;
                 }
             }
@@ -137,7 +137,7 @@ impl Tail {
     }
 
     /// Reads on until a seal covers something. `false`: there is nothing more now.
-    fn more(&mut self) -> Result<bool, Stuck> {
+    fn more(&mut self, log: &Log) -> Result<bool, Stuck> {
         let Some(reader) = &mut self.reader else { return Ok(false) };
         self.held.drain(..self.at);
         if self.held.is_empty() {
@@ -149,7 +149,11 @@ impl Tail {
             let from = self.held.len();
             match reader.block() {
                 Ok(Some(block)) => self.held.extend_from_slice(block),
-                Ok(None) => return Ok(false),
+                // A storage need not show in an open file what was added to it since.
+                Ok(None) => match regrown(reader, log)? {
+                    Some(anew) => *reader = anew,
+                    None => return Ok(false),
+                },
                 Err(error) => return Err(Stuck::Io(io::Error::other(error.to_string()))),
             }
             if let Some(end) = last_seal(&self.held, from) {
@@ -246,6 +250,25 @@ impl Tail {
         self.next = self.done.clone();
         self.reader = None;
     }
+}
+
+/// A reader that goes on where this one ended, if the file has become longer.
+fn regrown(reader: &Reader, log: &Log) -> Result<Option<Reader>, Stuck> {
+    let (path, offset) = (reader.path(), reader.offset());
+    let end = offset + reader.rest().len() as u64;
+    // One that was archived or purged while it was read does not grow.
+    if !reader.frames().is_empty() || !log.storage.stat(path).map_err(Stuck::Io)?.is_some_and(|stat| stat.len > end) {
+        return Ok(None);
+    }
+    let wrong = |error: crate::archive::ReadError| Stuck::Io(io::Error::other(error.to_string()));
+    let mut anew = Reader::open(Arc::clone(&log.storage), path, &log.identities).map_err(wrong)?;
+    anew.seek(offset).map_err(wrong)?;
+    // Half a line more is no line yet.
+    if anew.block().map_err(wrong)?.is_none() {
+        return Ok(None);
+    }
+    anew.seek(offset).map_err(wrong)?;
+    Ok(Some(anew))
 }
 
 /// The end of the last seal in `text` whose line begins at `from` or later.
