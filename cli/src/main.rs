@@ -18,6 +18,8 @@ mod query;
 mod recorded;
 mod restore;
 mod rollback;
+#[cfg(any(feature = "otlp-http", feature = "otlp-grpc"))]
+mod ship;
 mod status;
 mod tiles;
 mod verify;
@@ -97,6 +99,13 @@ enum Command {
     /// stands in the files; whether that was changed is what `dihya verify` asks.
     #[command(after_long_help = query::HELP)]
     Query(query::Command),
+    /// Send records to the receiver that the policy's table [otlp] names, from where the export stopped
+    ///
+    /// The same that the service does itself, from outside: for a service that is built without it, after a long outage,
+    /// and to send an old part of a log again. One of the two at a time exports a log.
+    #[cfg(any(feature = "otlp-http", feature = "otlp-grpc"))]
+    #[command(after_long_help = ship::HELP)]
+    Ship(ship::Command),
     /// One screen about a log: sizes, ages against limits, seals, holds, losses, room
     ///
     /// Tells what lies there and what the ledger says, without checking it: that is `dihya verify`. Exit code 1: somebody has
@@ -157,6 +166,8 @@ fn main() -> ExitCode {
         Command::AcceptRollback(command) => command.run(),
         Command::Evidence(command) => command.run(),
         Command::Query(command) => command.run(),
+        #[cfg(any(feature = "otlp-http", feature = "otlp-grpc"))]
+        Command::Ship(command) => command.run(),
         Command::Status(command) => command.run(),
         Command::Key(command) => command.run(),
         Command::Completions { shell } => {

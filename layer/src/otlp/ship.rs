@@ -259,15 +259,21 @@ impl Shipper {
         let ended = self.rounds(stop, seen);
         self.save(true, seen);
         for lane in &self.lanes {
-            let oldest = lane.pending.as_ref().and_then(|batch| batch.entries.first());
-            let since = oldest.map(|entry| entry.time);
-            seen(Seen::Waiting { channel: &lane.tail.channel, since });
+            if let Some(oldest) = lane.pending.as_ref().and_then(|batch| batch.entries.first()) {
+                seen(Seen::Waiting { channel: &lane.tail.channel, since: Some(oldest.time) });
+            }
         }
         ended
     }
 
     fn rounds(&mut self, stop: &dyn Fn() -> bool, seen: &mut dyn FnMut(Seen<'_>)) -> Pass {
         if let Some(pause) = self.pace.left() {
+            // Which channels have something to send is known all the same.
+            for index in 0..self.lanes.len() {
+                if self.lanes[index].pace.left().is_none() {
+                    self.fill(index, seen);
+                }
+            }
             return Pass::Wait(pause);
         }
         loop {
@@ -303,9 +309,13 @@ impl Shipper {
         let taken = lane.tail.take(&self.log, &mut self.groups, self.most, &mut passed);
         tell(&lane.tail.channel, &passed, seen);
         let (reason, why) = match taken {
-            Ok(batch) => {
-                lane.pending = batch;
-                return lane.pending.is_some();
+            Ok(Some(batch)) => {
+                lane.pending = Some(batch);
+                return true;
+            }
+            Ok(None) => {
+                seen(Seen::Waiting { channel: &lane.tail.channel, since: None });
+                return false;
             }
             Err(Stuck::Io(error)) => ("storage", error.to_string()),
             Err(Stuck::Archived { shard, why }) => ("archived", format!("{shard} is archived: {why}")),
@@ -406,7 +416,10 @@ impl Shipper {
         if let Some(last) = batch.entries[..done].last() {
             lane.tail.done = batch.position(done);
             lane.pace.succeed();
-            seen(Seen::Exported { channel: &lane.tail.channel, records: accepted, time: last.time });
+            let channel = &lane.tail.channel;
+            seen(Seen::Exported { channel, records: accepted, time: last.time });
+            // In a pass that takes hours: what waits now is no older than this.
+            seen(Seen::Waiting { channel, since: Some(last.time) });
         }
         lane.pending = batch.rest(done);
     }

@@ -171,6 +171,14 @@ impl Tail {
                 self.next = self.next.start(&first.shard);
                 continue;
             };
+            let known = log.order.get(&self.channel, &shard);
+            let end = known.and_then(|known| known.end.as_ref());
+            if end.is_some_and(|end| self.next.offset >= end.bytes) {
+                // It is closed, and all of it is done: whether it can still be read does not matter.
+                let Some(after) = log.order.next(&self.channel, Some(&shard)) else { return Ok(false) };
+                self.next = self.next.start(&after.shard);
+                continue;
+            }
             match self.find(log, &shard)? {
                 Some(reader) => {
                     self.begin(reader, &shard, passed)?;
@@ -178,8 +186,7 @@ impl Tail {
                 }
                 None => {
                     let Some(after) = log.order.next(&self.channel, Some(&shard)) else { return Ok(false) };
-                    let known = log.order.get(&self.channel, &shard);
-                    let total = known.and_then(|known| known.end.as_ref()).map(|end| end.records);
+                    let total = end.map(|end| end.records);
                     let missed = total.map_or(0, |total| total.saturating_sub(self.next.records));
                     if missed > 0 || known.is_some() && total.is_none() {
                         passed.gone += missed;
