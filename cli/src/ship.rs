@@ -103,13 +103,22 @@ impl Command {
                 answer.warn(warning);
             }
             if run.pass != Some(Pass::Done) && self.once {
-                answer.warn("the receiver does not have everything; the next run goes on from where this one stopped");
+                answer.warn(
+                    "the receiver does not have everything; the next run goes on from where this one stopped",
+                );
             }
         }
         Ok(answer)
     }
 
-    fn open(&self, base: &Base, policy: &Policy, places: &Places, clock: &Clock, from: Option<&From>) -> Result<Shipper, String> {
+    fn open(
+        &self,
+        base: &Base,
+        policy: &Policy,
+        places: &Places,
+        clock: &Clock,
+        from: Option<&From>,
+    ) -> Result<Shipper, String> {
         let identities = match &self.identity {
             None => Identities::none(),
             Some(file) => Identities::load(file).map_err(|error| error.to_string())?,
@@ -181,12 +190,17 @@ impl Command {
         let mut answer = Answer::fine("");
         for base in bases {
             let path = base.path.display();
-            let behind = otlp::behind(&Local, &base.path, &base.state).map_err(|error| Answer::wrong(format!("error: {error}\n")))?;
+            let behind = otlp::behind(&Local, &base.path, &base.state)
+                .map_err(|error| Answer::wrong(format!("error: {error}\n")))?;
             let Some(behind) = behind else {
-                answer.warn(&format!("{path}: nothing was ever exported from here; --from says from where to begin"));
+                answer.warn(&format!(
+                    "{path}: nothing was ever exported from here; --from says from where to begin"
+                ));
                 continue;
             };
-            for channel in behind.iter().filter(|one| self.channel.is_empty() || self.channel.contains(&one.channel)) {
+            for channel in
+                behind.iter().filter(|one| self.channel.is_empty() || self.channel.contains(&one.channel))
+            {
                 let waits = match &channel.since {
                     Some(since) => format!("{} bytes wait, the oldest record is of {since}", channel.bytes),
                     None => "nothing waits".to_owned(),
@@ -229,7 +243,10 @@ impl<'b> Run<'b> {
             Seen::Rejected { channel, records, id, why, said } => {
                 *rejected += records;
                 let which = id.map_or_else(String::new, |id| format!(" ({id})"));
-                warnings.push(format!("the receiver does not take {records} records of {channel}{which}: {why}{}", quoted(said)));
+                warnings.push(format!(
+                    "the receiver does not take {records} records of {channel}{which}: {why}{}",
+                    quoted(said)
+                ));
             }
             Seen::Gone { shard, purged, .. } => {
                 let how = if purged { "purged" } else { "gone without a certificate" };
@@ -240,12 +257,15 @@ impl<'b> Run<'b> {
                 warnings.push(format!("{lines} lines of {channel} are no records: `dihya verify` says more"));
             }
             Seen::Again { shard } => {
-                warnings.push(format!("{shard} is not what was exported from it before, and is sent again from its beginning"));
+                warnings.push(format!(
+                    "{shard} is not what was exported from it before, and is sent again from its beginning"
+                ));
             }
             Seen::Failed { channel, why, said, pause, .. } => {
                 *failures += 1;
                 let whose = channel.map_or_else(String::new, |channel| format!("{channel}: "));
-                let line = format!("warning: {whose}{why}{}; again in {:.1} s\n", quoted(said), pause.as_secs_f32());
+                let line =
+                    format!("warning: {whose}{why}{}; again in {:.1} s\n", quoted(said), pause.as_secs_f32());
                 // At once: whoever watches wants to know why nothing happens.
                 let _ = io::stderr().write_all(line.as_bytes());
             }
@@ -257,7 +277,9 @@ impl<'b> Run<'b> {
 
     fn told(&self) -> String {
         let mut told = format!("{} records exported", self.exported);
-        for (count, what) in [(self.rejected, "not taken by the receiver"), (self.gone, "gone before they were exported")] {
+        for (count, what) in
+            [(self.rejected, "not taken by the receiver"), (self.gone, "gone before they were exported")]
+        {
             if count > 0 {
                 let _ = write!(told, ", {count} {what}");
             }

@@ -27,13 +27,18 @@ impl Folder {
         let folder = Folder(std::env::temp_dir().join(format!("dihya-ship-{}-{name}", std::process::id())));
         let _ = fs::remove_dir_all(&folder.0);
         fs::create_dir_all(&folder.0).unwrap();
-        let otlp = format!("[otlp]\nendpoint = \"http://127.0.0.1:{port}\"\ncompression = \"none\"\nchannels = [\"audit\"]\n");
+        let otlp = format!(
+            "[otlp]\nendpoint = \"http://127.0.0.1:{port}\"\ncompression = \"none\"\nchannels = [\"audit\"]\n"
+        );
         fs::write(folder.0.join("dihya.toml"), format!("{}{otlp}", folder.policy())).unwrap();
         folder
     }
 
     fn policy(&self) -> String {
-        format!("panic_hook = false\nservice = {{ name = \"clinic\" }}\nstorage = {{ root = \"{}\" }}\n", self.0.join("logs").display())
+        format!(
+            "panic_hook = false\nservice = {{ name = \"clinic\" }}\nstorage = {{ root = \"{}\" }}\n",
+            self.0.join("logs").display()
+        )
     }
 
     /// A service that does not export, or one that does; it has logged so many records.
@@ -139,7 +144,10 @@ fn a_receiver_that_is_away_leaves_the_place_where_it_was() {
     drop(folder.service(false, 3));
     let (code, out, err) = folder.run("ship --once --from oldest");
     assert_eq!(code, 1, "{out}");
-    assert!(err.contains("cannot be reached") && err.contains("goes on from where this one stopped"), "{err}");
+    assert!(
+        err.contains("cannot be reached") && err.contains("goes on from where this one stopped"),
+        "{err}"
+    );
     assert!(folder.run("ship --dry-run").1.contains("bytes wait"));
 }
 

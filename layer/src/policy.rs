@@ -41,8 +41,8 @@ use crate::redact::custom::Custom;
 use crate::redact::custom::code::Detector;
 
 pub(crate) use archive::ArchivePolicy;
-pub(crate) use otlp::{OtlpPolicy, OtlpProtocol, is_otlp_endpoint};
 pub use error::{PolicyError, Problem};
+pub(crate) use otlp::{OtlpPolicy, OtlpProtocol, is_otlp_endpoint};
 pub use period::{NotAPeriod, Period};
 pub(crate) use retention::Retention;
 pub use roles::Role;

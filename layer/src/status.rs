@@ -172,7 +172,9 @@ fn log(
         None
     });
     for behind in export.iter().flatten() {
-        if let Some(since) = behind.since.as_deref().filter(|since| micros(since).is_some_and(|since| now - since > LATE)) {
+        if let Some(since) =
+            behind.since.as_deref().filter(|since| micros(since).is_some_and(|since| now - since > LATE))
+        {
             alerts.push(format!(
                 "{} is not exported since {since}: is the receiver there? `dihya ship` tells what it answers",
                 behind.channel
@@ -198,7 +200,15 @@ fn log(
         Some(_) => {}
     }
     let free_bytes = storage.free_bytes(&base.path).ok();
-    Log { instance: base.instance.clone(), path: base.path.clone(), free_bytes, channels, export, ledger, alerts }
+    Log {
+        instance: base.instance.clone(),
+        path: base.path.clone(),
+        free_bytes,
+        channels,
+        export,
+        ledger,
+        alerts,
+    }
 }
 
 /// `shards` are one channel's, the oldest first.

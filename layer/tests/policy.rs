@@ -51,7 +51,7 @@ fn each_wrong_file_is_refused_with_every_problem_and_its_place() {
 #[test]
 fn right_files_are_taken_and_shown_with_where_each_value_comes_from() {
     let right = files("right");
-    assert_eq!(right.len(), if cfg!(feature = "regex") { 5 } else { 4 });
+    assert_eq!(right.len(), if cfg!(feature = "regex") { 6 } else { 5 });
     for (name, text) in right {
         let policy = Policy::parse(&text, "dihya.toml").unwrap_or_else(|e| panic!("{name}\n{}", e.report()));
         insta::assert_snapshot!(format!("shown-{name}"), policy.to_toml(true));

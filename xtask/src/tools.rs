@@ -85,6 +85,13 @@ pub(crate) const SERVERS: &[Server] = &[
         linux_only: false,
     },
     Server {
+        program: "openssl",
+        package: "openssl",
+        variable: "DIHYA_OPENSSL",
+        used_for: "a certificate for a receiver of exported records is made",
+        linux_only: false,
+    },
+    Server {
         program: "python3",
         package: "pip: opentelemetry-proto grpcio",
         variable: "DIHYA_OTLP_PYTHON",
@@ -195,13 +202,11 @@ fn pip(server: &Server) -> Result<(), String> {
         command.stdin(Stdio::null()).stdout(Stdio::null()).status().is_ok_and(|status| status.success())
     };
     let made = quiet(Command::new("python3").args(["-m", "venv"]).arg(&folder))
-        && quiet(Command::new(folder.join("bin/python3")).args([
-            "-m",
-            "pip",
-            "install",
-            "--quiet",
-        ])
-        .args(server.package.trim_start_matches(PIP).split_whitespace()));
+        && quiet(
+            Command::new(folder.join("bin/python3"))
+                .args(["-m", "pip", "install", "--quiet"])
+                .args(server.package.trim_start_matches(PIP).split_whitespace()),
+        );
     if made { Ok(()) } else { Err("pip could not install it".to_owned()) }
 }
 

@@ -63,7 +63,10 @@ fn measure(folder: &std::path::Path, records: u64) -> Result<()> {
 
 fn policy(folder: &std::path::Path, otlp: &str) -> Result<Policy> {
     let root = folder.join("logs");
-    let text = format!("panic_hook = false\nservice = {{ name = \"bench\" }}\nstorage = {{ root = \"{}\" }}\n{otlp}", root.display());
+    let text = format!(
+        "panic_hook = false\nservice = {{ name = \"bench\" }}\nstorage = {{ root = \"{}\" }}\n{otlp}",
+        root.display()
+    );
     Ok(Policy::parse(&text, "bench")?)
 }
 
@@ -175,7 +178,9 @@ fn answer(stream: TcpStream, seen: &Ids) -> std::io::Result<()> {
         } else {
             count(&body, seen);
         }
-        to.write_all(b"HTTP/1.1 200 OK\r\nContent-Type: application/x-protobuf\r\nContent-Length: 0\r\n\r\n")?;
+        to.write_all(
+            b"HTTP/1.1 200 OK\r\nContent-Type: application/x-protobuf\r\nContent-Length: 0\r\n\r\n",
+        )?;
     }
 }
 

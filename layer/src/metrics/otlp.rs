@@ -22,7 +22,10 @@ pub(crate) struct OtlpMetrics {
 }
 
 /// What became of records, values of the label `outcome`.
-#[cfg_attr(not(any(feature = "otlp-http", feature = "otlp-grpc")), expect(dead_code, reason = "nothing is exported"))]
+#[cfg_attr(
+    not(any(feature = "otlp-http", feature = "otlp-grpc")),
+    expect(dead_code, reason = "nothing is exported")
+)]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Outcome {
     /// The receiver has them.
@@ -38,14 +41,26 @@ pub(crate) enum Outcome {
 const OUTCOMES: [&str; 4] = ["exported", "rejected", "gone", "unreadable"];
 
 /// Why an attempt failed, values of the label `reason`.
-const REASONS: [&str; 9] =
-    ["unreachable", "unavailable", "refused", "bad_data", "too_large", "config", "storage", "archived", "panic"];
+const REASONS: [&str; 9] = [
+    "unreachable",
+    "unavailable",
+    "refused",
+    "bad_data",
+    "too_large",
+    "config",
+    "storage",
+    "archived",
+    "panic",
+];
 
 impl OtlpMetrics {
     pub(super) fn new(policy: &Policy, now: i64) -> prometheus::Result<OtlpMetrics> {
         let metrics = OtlpMetrics {
             records: IntCounterVec::new(
-                opts("otlp_records_total", "Records whose export ended, and how; gone: purged before they were exported."),
+                opts(
+                    "otlp_records_total",
+                    "Records whose export ended, and how; gone: purged before they were exported.",
+                ),
                 &["outcome"],
             )?,
             failures: IntCounterVec::new(
@@ -57,13 +72,17 @@ impl OtlpMetrics {
                 &["channel"],
             )?,
             lag: GaugeVec::new(
-                opts("otlp_lag_seconds", "Age of the oldest record that waits to be exported; 0 if none does."),
+                opts(
+                    "otlp_lag_seconds",
+                    "Age of the oldest record that waits to be exported; 0 if none does.",
+                ),
                 &["channel"],
             )?,
             since: match &policy.otlp {
                 Some(otlp) => {
                     let all = policy.channel_names().into_iter().map(str::to_owned);
-                    let exported = all.filter(|name| otlp.channels.is_empty() || otlp.channels.contains(name));
+                    let exported =
+                        all.filter(|name| otlp.channels.is_empty() || otlp.channels.contains(name));
                     exported.map(|name| (name, AtomicI64::new(now))).collect()
                 }
                 None => BTreeMap::new(),

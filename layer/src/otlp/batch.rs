@@ -5,9 +5,9 @@ use std::collections::HashMap;
 use prost::Message as _;
 
 use super::cursor::{Position, Step};
-use crate::ledger;
 use super::map;
 use super::message::{KeyValue, Request, Resource, ResourceLogs, Scope, ScopeLogs};
+use crate::ledger;
 
 /// Some of one shard's records, encoded.
 #[derive(Debug)]
@@ -102,7 +102,8 @@ impl Groups {
         }
         let mut resource = map::service(service);
         // What the record says of its service is true; an attribute of that name in the policy would only hide it.
-        let more: Vec<_> = self.own.iter().filter(|own| resource.iter().all(|a| a.key != own.key)).cloned().collect();
+        let more: Vec<_> =
+            self.own.iter().filter(|own| resource.iter().all(|a| a.key != own.key)).cloned().collect();
         resource.extend(more);
         self.groups.push(Group { resource, service: key.0.clone(), target: key.1.clone() });
         self.numbers.insert(key, self.groups.len() - 1);

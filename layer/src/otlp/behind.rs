@@ -34,7 +34,8 @@ pub fn behind(storage: &dyn Storage, base: &Path, state: &Path) -> io::Result<Op
     order.refresh(storage)?;
     let mut all = Vec::new();
     for (channel, position) in positions {
-        let mut behind = Behind { channel: channel.clone(), exported: position.time.clone(), bytes: 0, since: None };
+        let mut behind =
+            Behind { channel: channel.clone(), exported: position.time.clone(), bytes: 0, since: None };
         let mut next = match &position.shard {
             Some(shard) => order.get(&channel, shard),
             None => order.next(&channel, None),

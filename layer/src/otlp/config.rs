@@ -41,12 +41,16 @@ impl Target {
         let mut headers = Vec::new();
         if let Some(name) = &policy.headers_env {
             let text = variable(name, "otlp.headers_env")?;
-            headers = listed(&text).ok_or_else(|| format!("{name}: not a list such as name=value,name=value"))?;
+            headers =
+                listed(&text).ok_or_else(|| format!("{name}: not a list such as name=value,name=value"))?;
         }
         if let Some(path) = &policy.headers_file {
             let text = read(path, "otlp.headers_file")?;
             let text = String::from_utf8(text).map_err(|_| format!("{}: not UTF-8", path.display()))?;
-            headers.extend(lines(&text).ok_or_else(|| format!("{}: a line that is not `name: value`", path.display()))?);
+            headers.extend(
+                lines(&text)
+                    .ok_or_else(|| format!("{}: a line that is not `name: value`", path.display()))?,
+            );
         }
         let ca = policy.ca_file.as_deref().map(|path| read(path, "otlp.ca_file")).transpose()?;
         Ok(Target {
@@ -77,7 +81,10 @@ impl Target {
 /// Without the headers: they are secrets.
 impl fmt::Debug for Target {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Target").field("protocol", &self.protocol).field("endpoint", &self.endpoint).finish_non_exhaustive()
+        f.debug_struct("Target")
+            .field("protocol", &self.protocol)
+            .field("endpoint", &self.endpoint)
+            .finish_non_exhaustive()
     }
 }
 
@@ -146,7 +153,10 @@ mod tests {
         let pair = |name: &str, value: &str| (name.to_owned(), value.to_owned());
         let read = listed("authorization=Bearer%20abc, x-scope=a%3Db,");
         assert_eq!(read, Some(vec![pair("authorization", "Bearer abc"), pair("x-scope", "a=b")]));
-        assert_eq!(lines("# token\nAuthorization: Bearer a:b\n\n"), Some(vec![pair("Authorization", "Bearer a:b")]));
+        assert_eq!(
+            lines("# token\nAuthorization: Bearer a:b\n\n"),
+            Some(vec![pair("Authorization", "Bearer a:b")])
+        );
         for text in ["abc", "=x", "a=%zz", "a=%4"] {
             assert_eq!(listed(text), None, "{text}");
         }

@@ -68,9 +68,9 @@ impl Step {
         // FNV-1a over its beginning: there stand a record's id, and a seal's size and root. It tells a shard from another
         // that took its name, and is no defence against anybody.
         let beginning = &line[..line.len().min(96)];
-        let sum = beginning
-            .iter()
-            .fold(0xcbf2_9ce4_8422_2325_u64, |sum, byte| (sum ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3));
+        let sum = beginning.iter().fold(0xcbf2_9ce4_8422_2325_u64, |sum, byte| {
+            (sum ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3)
+        });
         let line = line.len() as u64 + 1;
         Step { offset: self.offset + line, line, sum, records: self.records }
     }
@@ -97,7 +97,8 @@ pub fn read(storage: &dyn Storage, state: &Path) -> io::Result<Option<BTreeMap<S
     }
     let mut text = String::new();
     storage.read(&path, 0)?.take(LONGEST).read_to_string(&mut text)?;
-    let lines = text.lines().map(|line| serde_json::from_str::<Line>(line).map(|line| (line.channel, line.position)));
+    let lines =
+        text.lines().map(|line| serde_json::from_str::<Line>(line).map(|line| (line.channel, line.position)));
     let positions = lines.collect::<Result<_, _>>().map_err(|error| {
         io::Error::new(
             io::ErrorKind::InvalidData,
@@ -112,7 +113,11 @@ pub fn read(storage: &dyn Storage, state: &Path) -> io::Result<Option<BTreeMap<S
 
 /// Writes the positions anew: whoever reads finds the old ones or the new ones, after a power cut too.
 #[cfg(any(feature = "otlp-http", feature = "otlp-grpc"))]
-pub(super) fn write(storage: &dyn Storage, state: &Path, positions: &BTreeMap<String, Position>) -> io::Result<()> {
+pub(super) fn write(
+    storage: &dyn Storage,
+    state: &Path,
+    positions: &BTreeMap<String, Position>,
+) -> io::Result<()> {
     #[derive(Serialize)]
     struct Line<'a> {
         channel: &'a str,

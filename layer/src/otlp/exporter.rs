@@ -176,7 +176,9 @@ fn note(work: &Work, seen: &Seen<'_>) {
         Seen::Rejected { channel, records, id, why, .. } => {
             metrics.records(Outcome::Rejected, *records);
             let which = id.map_or_else(String::new, |id| format!(", {id}"));
-            report::say(&format!("the receiver does not take {records} records of {channel}{which}: {why}; they stay in the log"));
+            report::say(&format!(
+                "the receiver does not take {records} records of {channel}{which}: {why}; they stay in the log"
+            ));
         }
         Seen::Gone { shard, purged, .. } => {
             let how = if *purged { "purged" } else { "taken away" };
@@ -185,16 +187,23 @@ fn note(work: &Work, seen: &Seen<'_>) {
         Seen::GoneRecords { records, .. } => metrics.records(Outcome::Gone, *records),
         Seen::Unreadable { channel, lines } => {
             metrics.records(Outcome::Unreadable, *lines);
-            report::say(&format!("{lines} lines of {channel} are no records, and were not exported: see `dihya verify`"));
+            report::say(&format!(
+                "{lines} lines of {channel} are no records, and were not exported: see `dihya verify`"
+            ));
         }
         Seen::Again { shard } => report::say_at_once(&format!(
             "{shard} is not what was exported from it before; it is sent again from its beginning"
         )),
-        Seen::Waiting { channel, since } => metrics.waiting(channel, since.unwrap_or_else(|| work.clock.now())),
+        Seen::Waiting { channel, since } => {
+            metrics.waiting(channel, since.unwrap_or_else(|| work.clock.now()))
+        }
         Seen::Failed { channel, reason, why, pause, .. } => {
             metrics.failed(reason);
             let whose = channel.map_or_else(String::new, |channel| format!("{channel}: "));
-            report::say(&format!("records are not exported: {whose}{why}; the next attempt is in {} s", pause.as_secs_f32().ceil()));
+            report::say(&format!(
+                "records are not exported: {whose}{why}; the next attempt is in {} s",
+                pause.as_secs_f32().ceil()
+            ));
         }
     }
 }

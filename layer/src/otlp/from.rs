@@ -42,9 +42,9 @@ impl From {
         if let Ok(shard) = text.parse() {
             return Ok(From::Shard(shard));
         }
-        query::time(text, now)
-            .map(From::Time)
-            .map_err(|error| format!("{error}; or it is `oldest`, `now`, or a shard such as audit/2026-11-20"))
+        query::time(text, now).map(From::Time).map_err(|error| {
+            format!("{error}; or it is `oldest`, `now`, or a shard such as audit/2026-11-20")
+        })
     }
 
     /// Whether it says anything of this channel.

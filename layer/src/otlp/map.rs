@@ -72,7 +72,8 @@ impl<'a> Line<'a> {
         let time = DateTime::parse_from_rfc3339(&self.timestamp).ok()?.timestamp_micros();
         // What is before 1970 or beyond 2554 has no such number; zero says "unknown".
         let nanos = u64::try_from(time).ok().and_then(|micros| micros.checked_mul(1_000)).unwrap_or(0);
-        let mut attributes = Vec::with_capacity(4 + self.named.len() + self.attributes.len() + self.about.len());
+        let mut attributes =
+            Vec::with_capacity(4 + self.named.len() + self.attributes.len() + self.about.len());
         attributes.push(KeyValue::new("log.record.uid", (&*self.id).into()));
         attributes.push(KeyValue::new("dihya.channel", (&*self.channel).into()));
         attributes.extend(self.named);
@@ -131,7 +132,9 @@ fn bytes(value: Option<Any>, len: usize) -> (Vec<u8>, Option<Any>) {
         Any::Text(text) if text.len() == 2 * len => {
             let digit = |b: &u8| char::from(*b).to_digit(16);
             let pairs = text.as_bytes().chunks_exact(2);
-            pairs.map(|pair| Some((digit(&pair[0])? << 4 | digit(&pair[1])?) as u8)).collect::<Option<Vec<u8>>>()
+            pairs
+                .map(|pair| Some((digit(&pair[0])? << 4 | digit(&pair[1])?) as u8))
+                .collect::<Option<Vec<u8>>>()
         }
         _ => None,
     };
@@ -393,7 +396,13 @@ mod tests {
 
     #[test]
     fn what_is_no_record_is_none() {
-        for text in ["", "{}", "[]", "{\"v\":1,\"id\":\"x\"}", "{\"v\":1,\"id\":\"x\",\"channel\":\"a\",\"timestamp\":\"now\"}"] {
+        for text in [
+            "",
+            "{}",
+            "[]",
+            "{\"v\":1,\"id\":\"x\"}",
+            "{\"v\":1,\"id\":\"x\",\"channel\":\"a\",\"timestamp\":\"now\"}",
+        ] {
             assert_eq!(record(text.as_bytes()), None, "{text}");
         }
     }

@@ -189,7 +189,9 @@ impl Shipper {
         let Parts { policy, storage, places, base, clock, identities, channels } = parts;
         let Some(otlp) = policy.otlp.clone() else { return Err(ShipError::NoReceiver) };
         let path = base.state.join(LOCK);
-        let lock = storage.lock(&path, &format!("{}\n", std::process::id())).map_err(|error| match error.kind() {
+        let lock = storage.lock(&path, &format!("{}\n", std::process::id())).map_err(|error| match error
+            .kind()
+        {
             io::ErrorKind::WouldBlock => ShipError::Busy { path },
             _ => ShipError::Io(error),
         })?;
@@ -327,7 +329,12 @@ impl Shipper {
     }
 
     /// Sends a channel's batch, in parts where the receiver does not take it as a whole. `Some`: a pause for all.
-    fn deliver(&mut self, index: usize, stop: &dyn Fn() -> bool, seen: &mut dyn FnMut(Seen<'_>)) -> Option<Duration> {
+    fn deliver(
+        &mut self,
+        index: usize,
+        stop: &dyn Fn() -> bool,
+        seen: &mut dyn FnMut(Seen<'_>),
+    ) -> Option<Duration> {
         let batch = self.lanes[index].pending.take()?;
         let mut parts = vec![0..batch.entries.len()];
         let (mut done, mut accepted) = (0, 0);
@@ -378,13 +385,21 @@ impl Shipper {
                 }
             }
         }
-        if accepted == 0 && let Some((_, why)) = refused.first() {
+        if accepted == 0
+            && let Some((_, why)) = refused.first()
+        {
             // Nothing shows that it is the record's fault and not the receiver's, which may refuse everything: it is given up
             // only beside another that was taken. When more records have come, all of them are tried.
             let lane = &mut self.lanes[index];
             lane.tail.rewind();
             let pause = lane.pace.fail(Pace::LONG, None);
-            seen(Seen::Failed { channel: Some(&lane.tail.channel), reason: why.reason, why: &why.what, said: &why.said, pause });
+            seen(Seen::Failed {
+                channel: Some(&lane.tail.channel),
+                reason: why.reason,
+                why: &why.what,
+                said: &why.said,
+                pause,
+            });
         } else {
             self.settle_batch(index, batch, done, accepted, &refused, seen);
         }
@@ -474,10 +489,17 @@ impl Shipper {
 fn names(policy: &Policy, otlp: &OtlpPolicy, only: &[String]) -> Result<Vec<String>, ShipError> {
     let all = policy.channel_names();
     if let Some(unknown) = only.iter().find(|name| !all.contains(&name.as_str())) {
-        return Err(ShipError::From(format!("there is no channel {unknown:?}; the policy has {}", all.join(", "))));
+        return Err(ShipError::From(format!(
+            "there is no channel {unknown:?}; the policy has {}",
+            all.join(", ")
+        )));
     }
     let wanted = if only.is_empty() { &otlp.channels[..] } else { only };
-    Ok(all.into_iter().filter(|name| wanted.is_empty() || wanted.iter().any(|other| other == name)).map(str::to_owned).collect())
+    Ok(all
+        .into_iter()
+        .filter(|name| wanted.is_empty() || wanted.iter().any(|other| other == name))
+        .map(str::to_owned)
+        .collect())
 }
 
 fn tell(channel: &str, passed: &Passed, seen: &mut dyn FnMut(Seen<'_>)) {
@@ -508,7 +530,9 @@ impl fmt::Debug for Shipper {
 impl fmt::Display for ShipError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            ShipError::NoReceiver => f.write_str("the policy has no table [otlp]: name the receiver there, with `endpoint`"),
+            ShipError::NoReceiver => {
+                f.write_str("the policy has no table [otlp]: name the receiver there, with `endpoint`")
+            }
             ShipError::Busy { path } => write!(
                 f,
                 "the service exports this log itself, or another `dihya ship` does: {} is locked",

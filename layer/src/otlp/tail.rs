@@ -60,7 +60,10 @@ pub(super) struct Passed {
 pub(super) enum Stuck {
     Io(io::Error),
     /// A shard is in an archive that this process cannot read.
-    Archived { shard: String, why: String },
+    Archived {
+        shard: String,
+        why: String,
+    },
 }
 
 impl Tail {
@@ -79,7 +82,13 @@ impl Tail {
     }
 
     /// The next records, of one shard, up to about so many bytes. `None`: there are none yet.
-    pub(super) fn take(&mut self, log: &Log, groups: &mut Groups, most: usize, passed: &mut Passed) -> Result<Option<Batch>, Stuck> {
+    pub(super) fn take(
+        &mut self,
+        log: &Log,
+        groups: &mut Groups,
+        most: usize,
+        passed: &mut Passed,
+    ) -> Result<Option<Batch>, Stuck> {
         loop {
             if self.reader.is_none() && !self.open(log, passed)? {
                 return Ok(None);
@@ -93,7 +102,13 @@ impl Tail {
             }
             if batch.end.line > 0 {
                 let end = batch.end;
-                self.next = Position { offset: end.offset, records: end.records, line: end.line, mark: end.mark(), ..self.next.clone() };
+                self.next = Position {
+                    offset: end.offset,
+                    records: end.records,
+                    line: end.line,
+                    mark: end.mark(),
+                    ..self.next.clone()
+                };
             }
             if let Some(last) = batch.entries.last() {
                 self.next.time = Some(ledger::time(last.time));
@@ -101,7 +116,9 @@ impl Tail {
             }
             // All that was taken before has been acknowledged: what was passed over now is done too.
             self.done = self.next.clone();
-            let Some(after) = log.order.next(&self.channel, self.next.shard.as_deref()) else { return Ok(None) };
+            let Some(after) = log.order.next(&self.channel, self.next.shard.as_deref()) else {
+                return Ok(None);
+            };
             // Nothing is added to a shard once the one after it has begun; what was added before may have come after we looked.
             if std::mem::replace(&mut self.last_look, true) {
                 self.next = self.next.start(&after.shard);
@@ -200,7 +217,9 @@ impl Tail {
 
     /// The shard as it lies there, as it was written rather than archived.
     fn find(&self, log: &Log, shard: &str) -> Result<Option<Reader>, Stuck> {
-        let id: ShardId = shard.parse().map_err(|_| Stuck::Io(io::Error::new(io::ErrorKind::InvalidData, "the cursor names no shard")))?;
+        let id: ShardId = shard.parse().map_err(|_| {
+            Stuck::Io(io::Error::new(io::ErrorKind::InvalidData, "the cursor names no shard"))
+        })?;
         let live = log.base.join(id.channel()).join(id.file_name());
         if log.storage.stat(&live).map_err(Stuck::Io)?.is_some() {
             return match Reader::open(Arc::clone(&log.storage), &live, &log.identities) {
@@ -208,7 +227,8 @@ impl Tail {
                 Err(error) => Err(Stuck::Io(io::Error::other(error.to_string()))),
             };
         }
-        let catalog = Catalog::read(&*log.storage, &log.places, &log.clock).map_err(|error| Stuck::Io(io::Error::other(error.to_string())))?;
+        let catalog = Catalog::read(&*log.storage, &log.places, &log.clock)
+            .map_err(|error| Stuck::Io(io::Error::other(error.to_string())))?;
         let mut why = None;
         for found in catalog.find(&id).filter(|found| found.base == log.base) {
             match Reader::open(Arc::clone(&log.storage), &found.path, &log.identities) {
@@ -216,10 +236,13 @@ impl Tail {
                 Err(error) => why = Some(error.to_string()),
             }
         }
-        let stores = log.order.get(&self.channel, shard).map(|known| known.stores.as_slice()).unwrap_or_default();
+        let stores =
+            log.order.get(&self.channel, shard).map(|known| known.stores.as_slice()).unwrap_or_default();
         match (why, stores) {
             (Some(why), _) => Err(Stuck::Archived { shard: shard.to_owned(), why }),
-            (None, [store, ..]) => Err(Stuck::Archived { shard: shard.to_owned(), why: format!("it is in {store}") }),
+            (None, [store, ..]) => {
+                Err(Stuck::Archived { shard: shard.to_owned(), why: format!("it is in {store}") })
+            }
             (None, []) => Ok(None),
         }
     }
@@ -264,7 +287,9 @@ fn regrown(reader: &Reader, log: &Log) -> Result<Option<Reader>, Stuck> {
     let (path, offset) = (reader.path(), reader.offset());
     let end = offset + reader.rest().len() as u64;
     // One that was archived or purged while it was read does not grow.
-    if !reader.frames().is_empty() || !log.storage.stat(path).map_err(Stuck::Io)?.is_some_and(|stat| stat.len > end) {
+    if !reader.frames().is_empty()
+        || !log.storage.stat(path).map_err(Stuck::Io)?.is_some_and(|stat| stat.len > end)
+    {
         return Ok(None);
     }
     let wrong = |error: crate::archive::ReadError| Stuck::Io(io::Error::other(error.to_string()));

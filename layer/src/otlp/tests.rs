@@ -41,7 +41,9 @@ fn log(disk: &Memory, clock: &Clock, numbers: std::ops::Range<i64>) {
     let options = Options::new(policy("")).storage(Arc::new(disk.clone())).clock(clock.clone());
     let (_layer, guard) = options.rng(Rng::system()).open().expect("opens");
     for n in numbers {
-        let record = Record::new(Channel::AUDIT, "read").message("a record of ordinary length, as there are many").number("n", n);
+        let record = Record::new(Channel::AUDIT, "read")
+            .message("a record of ordinary length, as there are many")
+            .number("n", n);
         guard.handle().record(record).expect("takes it");
         if n % 50 == 0 {
             guard.handle().commit(Channel::AUDIT).expect("durable");
@@ -126,7 +128,11 @@ fn numbers(request: &[u8]) -> Vec<i64> {
     records
         .map(|record| {
             let record = LogRecord::decode(&record[..]).expect("a record");
-            let n = record.attributes.into_iter().find(|attribute| attribute.key == "n").and_then(|n| n.value?.value);
+            let n = record
+                .attributes
+                .into_iter()
+                .find(|attribute| attribute.key == "n")
+                .and_then(|n| n.value?.value);
             if let Some(Any::Int(n)) = n { n } else { panic!("a record without its number") }
         })
         .collect()
@@ -149,7 +155,8 @@ fn pass(shipper: &mut Shipper) -> (Pass, Vec<String>) {
 }
 
 fn shards(disk: &Memory) -> Vec<PathBuf> {
-    let is_shard = |path: &PathBuf| path.starts_with("/logs/audit") && path.extension().is_some_and(|e| e == "jsonl");
+    let is_shard =
+        |path: &PathBuf| path.starts_with("/logs/audit") && path.extension().is_some_and(|e| e == "jsonl");
     disk.files().into_keys().filter(is_shard).collect()
 }
 
@@ -223,7 +230,8 @@ fn a_pause_that_the_receiver_asks_for_is_kept() {
     let (disk, clock) = begun();
     log(&disk, &clock, 0..3);
     let asked = std::time::Duration::from_secs(7);
-    let receiver = Receiver::that(move |_| Answer::Later(Trouble::new("unavailable", "HTTP 429"), Some(asked)));
+    let receiver =
+        Receiver::that(move |_| Answer::Later(Trouble::new("unavailable", "HTTP 429"), Some(asked)));
     let mut shipper = receiver.open(&disk, &clock);
     let requests = || receiver.0.lock().expect("not poisoned").1.len();
     assert!(matches!(pass(&mut shipper), (Pass::Wait(pause), _) if pause >= asked));
@@ -236,7 +244,10 @@ fn a_pause_that_the_receiver_asks_for_is_kept() {
 fn only_the_record_that_is_refused_is_given_up() {
     let (disk, clock) = begun();
     log(&disk, &clock, 0..100);
-    let receiver = Receiver::that(|numbers| if numbers.contains(&37) || numbers.contains(&99) { bad() } else { taken() });
+    let receiver =
+        Receiver::that(
+            |numbers| if numbers.contains(&37) || numbers.contains(&99) { bad() } else { taken() },
+        );
     let mut shipper = receiver.open(&disk, &clock);
     let (ended, told) = pass(&mut shipper);
     assert_eq!(ended, Pass::Done);
@@ -342,7 +353,10 @@ fn what_was_purged_before_it_was_sent_is_counted_and_told() {
     pass(&mut receiver.open(&disk, &clock));
     log(&disk, &clock, 10..400);
     let first = Path::new("/logs/audit/2026-11-20.jsonl");
-    let of_first = disk.files()[first].split(|byte| *byte == b'\n').filter(|line| !line.is_empty() && !Seal::is(line)).count();
+    let of_first = disk.files()[first]
+        .split(|byte| *byte == b'\n')
+        .filter(|line| !line.is_empty() && !Seal::is(line))
+        .count();
     let storage = Arc::new(disk.clone());
     let ledger = Ledger::attach(storage, Path::new(BASE), &base().state, clock.clone()).expect("opens");
     let closed = ledger.read().expect("reads").entries.into_iter().find_map(|(_, entry)| match entry.fact {
@@ -356,7 +370,10 @@ fn what_was_purged_before_it_was_sent_is_counted_and_told() {
     disk.remove(first).expect("removes it");
     let (_, told) = pass(&mut receiver.open(&disk, &clock));
     let missed = of_first - 10;
-    assert_eq!(told.get(..2).unwrap_or(&told), ["gone audit/2026-11-20 true".to_owned(), format!("gone {missed}")]);
+    assert_eq!(
+        told.get(..2).unwrap_or(&told),
+        ["gone audit/2026-11-20 true".to_owned(), format!("gone {missed}")]
+    );
     let got = receiver.got();
     assert_eq!(got[..10], (0..10).collect::<Vec<_>>());
     assert_eq!(got[10..], (of_first as i64..400).collect::<Vec<_>>());
@@ -400,7 +417,9 @@ fn exporting_begins_where_it_is_told_to() {
     clock.set(NOON + DAY);
     log(&disk, &clock, 5..10);
     assert!(matches!(try_open(&disk, &clock, None), Err(ShipError::NoCursor { .. })));
-    for (text, first) in [("oldest", 0), ("2026-11-20", 0), ("2026-11-21", 5), ("audit/2026-11-21", 5), ("now", 10)] {
+    for (text, first) in
+        [("oldest", 0), ("2026-11-20", 0), ("2026-11-21", 5), ("audit/2026-11-21", 5), ("now", 10)]
+    {
         let from = From::parse(text, clock.now()).expect(text);
         let receiver = Receiver::good();
         let mut shipper = try_open(&disk, &clock, Some(&from)).unwrap_or_else(|error| panic!("{error}"));

@@ -122,7 +122,9 @@ pub(super) fn why(pattern: &str, channel: &str) -> &'static str {
         "otlp.headers_env" | "otlp.headers_file" => "a receiver on the same network asks for none",
         "otlp.timeout" => "as OpenTelemetry's own exporters wait",
         "otlp.batch" => "a quarter of what a gRPC server takes unless it is told otherwise",
-        "otlp.compression" => "records compress to a tenth; it costs the exporter's thread, which nobody waits for",
+        "otlp.compression" => {
+            "records compress to a tenth; it costs the exporter's thread, which nobody waits for"
+        }
         "otlp.plaintext" => "records are not for everybody on the way",
         "otlp.ca_file" => "the certificates that the system trusts",
         "otlp.resource" => "a record says itself which service it is of",

@@ -367,7 +367,11 @@ pub(super) const KEYS: &[Key] = &[
         "The environment variable that holds the address instead; no variable is read that is not named here.",
     ),
     key("otlp.protocol", Kind::Choice(&["http/protobuf", "grpc"]), "How requests are sent."),
-    key("otlp.channels", Kind::Texts(&rules::CHANNEL), "The channels that are exported; all of them if absent."),
+    key(
+        "otlp.channels",
+        Kind::Texts(&rules::CHANNEL),
+        "The channels that are exported; all of them if absent.",
+    ),
     key(
         "otlp.headers_env",
         Kind::Text(&rules::VARIABLE),

@@ -94,12 +94,16 @@ impl Policy {
     pub(super) fn otlp_problems(&self, problems: &mut Vec<Problem>) {
         let Some(otlp) = &self.otlp else { return };
         match (&otlp.endpoint, &otlp.endpoint_env) {
-            (None, None) => problems.push(
-                Problem::new("otlp.endpoint", "the receiver's address", "none")
-                    .help("add `endpoint = \"http://127.0.0.1:4318\"`, or `endpoint_env` with the name of a variable"),
-            ),
+            (None, None) => problems
+                .push(Problem::new("otlp.endpoint", "the receiver's address", "none").help(
+                "add `endpoint = \"http://127.0.0.1:4318\"`, or `endpoint_env` with the name of a variable",
+            )),
             (Some(_), Some(_)) => {
-                problems.push(Problem::new("otlp.endpoint_env", "one of `endpoint` and `endpoint_env`", "both"));
+                problems.push(Problem::new(
+                    "otlp.endpoint_env",
+                    "one of `endpoint` and `endpoint_env`",
+                    "both",
+                ));
             }
             (Some(endpoint), None) if !is_otlp_endpoint(endpoint, otlp.plaintext) => {
                 let expected = "https to anywhere, or http to this machine";
@@ -165,14 +169,28 @@ mod tests {
 
     #[test]
     fn records_leave_the_machine_in_the_clear_only_if_the_policy_says_so() {
-        for text in ["http://127.0.0.1:4318", "http://localhost", "http://[::1]:4317/", "https://otel.example.org/in/v1/logs"] {
+        for text in [
+            "http://127.0.0.1:4318",
+            "http://localhost",
+            "http://[::1]:4317/",
+            "https://otel.example.org/in/v1/logs",
+        ] {
             assert!(is_otlp_endpoint(text, false), "{text}");
         }
         for text in ["http://10.0.0.7:4318", "http://127.0.0.1.example.org"] {
             assert!(!is_otlp_endpoint(text, false), "{text}");
             assert!(is_otlp_endpoint(text, true), "{text}");
         }
-        for text in ["", "https://", "127.0.0.1:4318", "grpc://a:1", "https://a:b@c", "https://a b", "https://a?x=1", "https://a#x"] {
+        for text in [
+            "",
+            "https://",
+            "127.0.0.1:4318",
+            "grpc://a:1",
+            "https://a:b@c",
+            "https://a b",
+            "https://a?x=1",
+            "https://a#x",
+        ] {
             assert!(!is_otlp_endpoint(text, true), "{text}");
         }
     }
@@ -189,7 +207,10 @@ mod tests {
         let here = "endpoint = \"http://127.0.0.1:4318\"\n";
         assert_eq!(problems(&format!("{here}endpoint_env = \"X\"")), ["otlp.endpoint_env"]);
         assert_eq!(problems(&format!("{here}channels = [\"audit\", \"nope\"]")), ["otlp.channels[1]"]);
-        assert_eq!(problems(&format!("{here}resource = [\"a=1\", \"service.name=x\"]")), ["otlp.resource[1]"]);
+        assert_eq!(
+            problems(&format!("{here}resource = [\"a=1\", \"service.name=x\"]")),
+            ["otlp.resource[1]"]
+        );
         assert_eq!(problems(&format!("{here}resource = [\"a\"]")), ["otlp.resource[0]"]);
         assert_eq!(problems(&format!("{here}headers = \"x\"")), ["otlp.headers"]);
     }

@@ -342,7 +342,8 @@ impl Lister<'_> {
         self.add("otlp.compression", if otlp.gzip { "gzip" } else { "none" });
         self.add("otlp.plaintext", otlp.plaintext);
         self.add("otlp.ca_file", path(&otlp.ca_file));
-        let resource: Vec<String> = otlp.resource.iter().map(|(key, value)| format!("{key}={value}")).collect();
+        let resource: Vec<String> =
+            otlp.resource.iter().map(|(key, value)| format!("{key}={value}")).collect();
         self.add("otlp.resource", json!(resource));
     }
 

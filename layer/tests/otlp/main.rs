@@ -14,11 +14,16 @@ use support::{BOTH, Receiver, World, python, until};
 
 #[test]
 fn every_field_of_the_mapping_arrives_over_both_protocols_with_and_without_gzip() {
-    let Some(python) = python("every_field_of_the_mapping_arrives_over_both_protocols_with_and_without_gzip") else { return };
+    let Some(python) = python("every_field_of_the_mapping_arrives_over_both_protocols_with_and_without_gzip")
+    else {
+        return;
+    };
     for protocol in BOTH {
         for compression in ["gzip", "none"] {
             let receiver = Receiver::start(&python, protocol);
-            let more = format!("compression = \"{compression}\"\nresource = [\"deployment.environment.name=test\"]\n");
+            let more = format!(
+                "compression = \"{compression}\"\nresource = [\"deployment.environment.name=test\"]\n"
+            );
             let world = World::new(&receiver, &more);
             let id = world.log(|handle| {
                 let record = Record::new(Channel::AUDIT, "sensitive_read")
@@ -77,7 +82,10 @@ fn a_message_of_grpc_is_compressed_only_if_the_policy_says_so() {
         let more = format!("compression = \"{compression}\"\n");
         let policy = support::policy(&root, "grpc", listener.local_addr().unwrap().port(), &more, false);
         let (_layer, guard) = dihya::open(policy).unwrap();
-        guard.handle().record(Record::new(Channel::AUDIT, "read").message("a sentence in the clear")).unwrap();
+        guard
+            .handle()
+            .record(Record::new(Channel::AUDIT, "read").message("a sentence in the clear"))
+            .unwrap();
         let (mut stream, _) = listener.accept().unwrap();
         stream.set_read_timeout(Some(Duration::from_millis(200))).unwrap();
         let mut sent = Vec::new();
@@ -100,7 +108,9 @@ fn a_message_of_grpc_is_compressed_only_if_the_policy_says_so() {
 
 #[test]
 fn an_outage_loses_nothing_and_skips_nothing_over_both_protocols() {
-    let Some(python) = python("an_outage_loses_nothing_and_skips_nothing_over_both_protocols") else { return };
+    let Some(python) = python("an_outage_loses_nothing_and_skips_nothing_over_both_protocols") else {
+        return;
+    };
     for protocol in BOTH {
         let mut receiver = Receiver::start(&python, protocol);
         let world = World::new(&receiver, "");
@@ -117,7 +127,10 @@ fn an_outage_loses_nothing_and_skips_nothing_over_both_protocols() {
         log(50, 400);
         std::thread::sleep(Duration::from_secs(3));
         let text = world.guard.as_ref().unwrap().handle().metrics();
-        assert!(metric(&text, "dihya_otlp_lag_seconds{channel=\"audit\"}") > 1.0, "it is behind, and says so");
+        assert!(
+            metric(&text, "dihya_otlp_lag_seconds{channel=\"audit\"}") > 1.0,
+            "it is behind, and says so"
+        );
         assert!(metric(&text, "dihya_otlp_failures_total{reason=\"unreachable\"}") >= 1.0);
         receiver.start_again(&python);
         log(400, 450);
@@ -131,7 +144,9 @@ fn an_outage_loses_nothing_and_skips_nothing_over_both_protocols() {
 
 #[test]
 fn a_receiver_that_is_busy_partial_or_gone_in_the_middle_is_understood() {
-    let Some(python) = python("a_receiver_that_is_busy_partial_or_gone_in_the_middle_is_understood") else { return };
+    let Some(python) = python("a_receiver_that_is_busy_partial_or_gone_in_the_middle_is_understood") else {
+        return;
+    };
     for protocol in BOTH {
         // The code for "unavailable" of each.
         let busy = if protocol == "grpc" { "status 14 2" } else { "status 503 2" };
@@ -161,9 +176,63 @@ fn a_receiver_that_is_busy_partial_or_gone_in_the_middle_is_understood() {
         assert_eq!(got[20..], (0..18).collect::<Vec<_>>());
         assert_eq!(receiver.ids().len(), 20);
         if protocol != "grpc" {
-            assert!(metric(&text, "dihya_otlp_failures_total{reason=\"refused\"}") >= 1.0, "a page is no answer");
+            assert!(
+                metric(&text, "dihya_otlp_failures_total{reason=\"refused\"}") >= 1.0,
+                "a page is no answer"
+            );
         }
     }
+}
+
+#[test]
+fn over_tls_only_a_receiver_with_a_certificate_that_is_trusted_gets_records() {
+    let name = "over_tls_only_a_receiver_with_a_certificate_that_is_trusted_gets_records";
+    let Some(python) = python(name) else { return };
+    let Some(openssl) = support::program(name, "DIHYA_OPENSSL") else { return };
+    let folder = support::folder("certificate");
+    let files = ["certificate.pem", "key.pem"].map(|file| folder.join(file));
+    let made = std::process::Command::new(openssl)
+        .args([
+            "req",
+            "-x509",
+            "-newkey",
+            "ec",
+            "-pkeyopt",
+            "ec_paramgen_curve:prime256v1",
+            "-nodes",
+            "-days",
+            "2",
+        ])
+        .args(["-subj", "/CN=receiver", "-addext", "subjectAltName=IP:127.0.0.1"])
+        .args(["-addext", "basicConstraints=critical,CA:FALSE", "-out"])
+        .arg(&files[0])
+        .arg("-keyout")
+        .arg(&files[1])
+        .output()
+        .unwrap();
+    assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
+    let trusted = format!("ca_file = \"{}\"\n", files[0].display());
+    for protocol in ["tls:http/protobuf", "tls:grpc"] {
+        let receiver = Receiver::with_tls(&python, protocol, files.to_vec());
+        let log = |world: &World| {
+            world.log(|handle| {
+                drop(handle.record(Record::new(Channel::AUDIT, "read").number("n", 1)).unwrap())
+            });
+        };
+        let world = World::new(&receiver, "");
+        log(&world);
+        let text = until(
+            || world.guard.as_ref().unwrap().handle().metrics(),
+            |text| metric(text, "dihya_otlp_failures_total{reason=\"unreachable\"}") >= 1.0,
+        );
+        assert!(metric(&text, "dihya_otlp_failures_total{reason=\"unreachable\"}") >= 1.0, "{protocol}");
+        assert_eq!(receiver.numbers(), [0_i64; 0], "{protocol}: nobody vouches for it");
+        drop(world);
+        let world = World::new(&receiver, &trusted);
+        log(&world);
+        assert_eq!(until(|| receiver.numbers(), |got| !got.is_empty()), [1], "{protocol}");
+    }
+    std::fs::remove_dir_all(folder).unwrap();
 }
 
 /// A child of the test below: logs until it is killed, and exports what it logs.
@@ -219,7 +288,10 @@ fn a_policy_that_names_what_is_not_there_does_not_start() {
         let error = dihya::open(policy).map(drop).unwrap_err().to_string();
         assert!(error.contains(says), "{error}");
         // Nothing was left behind: the log opens without it.
-        let plain = dihya::Policy::sector(dihya::Sector::Generic).root(&root).instance("i1").service("clinic", "1.4.2");
+        let plain = dihya::Policy::sector(dihya::Sector::Generic)
+            .root(&root)
+            .instance("i1")
+            .service("clinic", "1.4.2");
         drop(dihya::open(plain).unwrap());
         std::fs::remove_dir_all(root).unwrap();
     }

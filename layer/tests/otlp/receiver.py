@@ -1,6 +1,6 @@
 """A receiver of OTLP logs that is not ours: OpenTelemetry's own messages, Google's own gRPC, over HTTP and gRPC.
 
-receiver.py PLAN OUT [HTTP_PORT GRPC_PORT] listens on 127.0.0.1 and prints the two ports. Each record it takes becomes a
+receiver.py PLAN OUT HTTP_PORT GRPC_PORT [CERTIFICATE KEY] listens on 127.0.0.1 and prints the two ports. Each record it takes becomes a
 line of JSON in OUT. What it does with a request is the first line of the file PLAN, which is then taken off; with no
 line left it takes everything:
 
@@ -13,6 +13,7 @@ line left it takes everything:
 import gzip
 import json
 import os
+import ssl
 import sys
 import threading
 from concurrent import futures
@@ -24,7 +25,8 @@ from opentelemetry.proto.collector.logs.v1 import logs_service_pb2 as service
 from opentelemetry.proto.collector.logs.v1 import logs_service_pb2_grpc as service_grpc
 
 plan_file, out_file = sys.argv[1:3]
-ports = [int(port) for port in sys.argv[3:5]] or [0, 0]
+ports = [int(port) for port in sys.argv[3:5]]
+tls = sys.argv[5:7]
 lock = threading.Lock()
 
 
@@ -161,9 +163,18 @@ class Server(ThreadingHTTPServer):
 
 
 http = Server(("127.0.0.1", ports[0]), Http)
+if tls:
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(*tls)
+    http.socket = context.wrap_socket(http.socket, server_side=True)
 server = grpc.server(futures.ThreadPoolExecutor(max_workers=4), options=[("grpc.so_reuseport", 0)])
 service_grpc.add_LogsServiceServicer_to_server(Grpc(), server)
-grpc_port = server.add_insecure_port(f"127.0.0.1:{ports[1]}")
+address = f"127.0.0.1:{ports[1]}"
+if tls:
+    certificate, key = (open(path, "rb").read() for path in tls)
+    grpc_port = server.add_secure_port(address, grpc.ssl_server_credentials([(key, certificate)]))
+else:
+    grpc_port = server.add_insecure_port(address)
 server.start()
 print(http.server_port, grpc_port, flush=True)
 http.serve_forever()

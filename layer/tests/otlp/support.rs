@@ -16,9 +16,13 @@ use serde_json::Value;
 pub(crate) const BOTH: [&str; 2] = ["http/protobuf", "grpc"];
 
 /// A Python with `opentelemetry-proto` and `grpcio`, if the test run was told where it is.
-#[expect(clippy::print_stdout, reason = "it is a test's own report")]
 pub(crate) fn python(test: &str) -> Option<OsString> {
-    let variable = "DIHYA_OTLP_PYTHON";
+    program(test, "DIHYA_OTLP_PYTHON")
+}
+
+/// A program that is not ours, likewise.
+#[expect(clippy::print_stdout, reason = "it is a test's own report")]
+pub(crate) fn program(test: &str, variable: &str) -> Option<OsString> {
     let found = std::env::var_os(variable).filter(|path| !path.is_empty());
     if found.is_none() {
         let why = format!("{test}: {variable} is not set");
@@ -58,13 +62,20 @@ pub(crate) struct Receiver {
     folder: PathBuf,
     protocol: &'static str,
     ports: [u16; 2],
+    /// Certificate and key.
+    tls: Vec<PathBuf>,
 }
 
 impl Receiver {
     pub(crate) fn start(python: &OsString, protocol: &'static str) -> Receiver {
+        Receiver::with_tls(python, protocol, Vec::new())
+    }
+
+    /// For a protocol whose name begins with `tls:`.
+    pub(crate) fn with_tls(python: &OsString, protocol: &'static str, tls: Vec<PathBuf>) -> Receiver {
         let folder = folder("receiver");
-        let (child, ports) = spawn(python, &folder, [0, 0]);
-        Receiver { child, folder, protocol, ports }
+        let (child, ports) = spawn(python, &folder, [0, 0], &tls);
+        Receiver { child, folder, protocol, ports, tls }
     }
 
     pub(crate) fn stop(&mut self) {
@@ -74,11 +85,11 @@ impl Receiver {
 
     /// On the same ports.
     pub(crate) fn start_again(&mut self, python: &OsString) {
-        self.child = spawn(python, &self.folder, self.ports).0;
+        self.child = spawn(python, &self.folder, self.ports, &self.tls).0;
     }
 
     fn port(&self) -> u16 {
-        self.ports[usize::from(self.protocol == "grpc")]
+        self.ports[usize::from(self.protocol.ends_with("grpc"))]
     }
 
     pub(crate) fn plan(&self, steps: &[&str]) {
@@ -102,7 +113,8 @@ impl Receiver {
     }
 
     pub(crate) fn ids(&self) -> BTreeSet<String> {
-        let id = |record: &Value| record["attributes"]["log.record.uid"]["string"].as_str().unwrap().to_owned();
+        let id =
+            |record: &Value| record["attributes"]["log.record.uid"]["string"].as_str().unwrap().to_owned();
         self.records("read").iter().map(id).collect()
     }
 }
@@ -114,12 +126,13 @@ impl Drop for Receiver {
     }
 }
 
-fn spawn(python: &OsString, folder: &Path, ports: [u16; 2]) -> (Child, [u16; 2]) {
+fn spawn(python: &OsString, folder: &Path, ports: [u16; 2], tls: &[PathBuf]) -> (Child, [u16; 2]) {
     let script = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/otlp/receiver.py");
     let mut child = Command::new(python)
         .arg(script)
         .args([folder.join("plan"), folder.join("out")])
         .args(ports.map(|port| port.to_string()))
+        .args(tls)
         .stdout(Stdio::piped())
         .spawn()
         .unwrap();
@@ -139,10 +152,14 @@ pub(crate) fn policy(root: &Path, protocol: &str, port: u16, more: &str, token: 
         }
         false => String::new(),
     };
+    let (scheme, protocol) = match protocol.strip_prefix("tls:") {
+        Some(protocol) => ("https", protocol),
+        None => ("http", protocol),
+    };
     let text = format!(
         "panic_hook = false\nservice = {{ name = \"clinic\", version = \"1.4.2\", instance = \"i1\" }}\n\
          storage = {{ root = \"{}/logs\" }}\n[channels.audit]\nshard_size = \"128 KiB\"\n\
-         [otlp]\nendpoint = \"http://127.0.0.1:{port}\"\nprotocol = \"{protocol}\"\ntimeout = \"5s\"\n{token}{more}",
+         [otlp]\nendpoint = \"{scheme}://127.0.0.1:{port}\"\nprotocol = \"{protocol}\"\ntimeout = \"5s\"\n{token}{more}",
         root.display()
     );
     Policy::parse(&text, "test.toml").unwrap_or_else(|error| panic!("{error}"))

@@ -29,7 +29,11 @@ pub(super) struct Grpc {
 impl Grpc {
     pub(super) fn new(target: &Target) -> Result<Grpc, String> {
         // Names are looked up on threads of the runtime.
-        let runtime = Builder::new_current_thread().enable_all().thread_name("dihya-otlp-names").on_thread_start(thread::forbid).build();
+        let runtime = Builder::new_current_thread()
+            .enable_all()
+            .thread_name("dihya-otlp-names")
+            .on_thread_start(thread::forbid)
+            .build();
         let runtime = runtime.map_err(|error| format!("no runtime: {error}"))?;
         let told = |error: tonic::transport::Error| error.to_string();
         let mut endpoint = Endpoint::from_shared(target.endpoint.clone())
@@ -50,7 +54,9 @@ impl Grpc {
             value.set_sensitive(true);
             Some((name, value))
         });
-        let headers = headers.collect::<Option<_>>().ok_or("a header's name or value has characters that gRPC does not take")?;
+        let headers = headers
+            .collect::<Option<_>>()
+            .ok_or("a header's name or value has characters that gRPC does not take")?;
         // Its worker is spawned here, and runs whenever this runtime does.
         let channel = {
             let _inside = runtime.enter();
@@ -94,7 +100,9 @@ fn refused(status: &Status) -> Answer {
     let trouble = |reason| Trouble::new(reason, what()).saying(status.message());
     match status.code() {
         Code::Ok => Answer::Refused(trouble("refused")),
-        Code::Unavailable if after.is_none() && status.details().is_empty() => Answer::Later(trouble("unreachable"), None),
+        Code::Unavailable if after.is_none() && status.details().is_empty() => {
+            Answer::Later(trouble("unreachable"), None)
+        }
         // The last two are what a connection that breaks off comes out as.
         Code::Cancelled
         | Code::DeadlineExceeded

@@ -48,7 +48,9 @@ impl Http {
             value.set_sensitive(true);
             Some((name, value))
         });
-        let headers = headers.collect::<Option<_>>().ok_or("a header's name or value has characters that no header may have")?;
+        let headers = headers
+            .collect::<Option<_>>()
+            .ok_or("a header's name or value has characters that no header may have")?;
         Ok(Http { agent: config.into(), url: target.url(), headers, gzip: target.gzip })
     }
 }
@@ -67,7 +69,10 @@ impl Transport for Http {
         match sent {
             Ok(response) => answer(response),
             // Its own words name the address at most.
-            Err(error) => Answer::Later(Trouble::new("unreachable", "the receiver cannot be reached").saying(&error.to_string()), None),
+            Err(error) => Answer::Later(
+                Trouble::new("unreachable", "the receiver cannot be reached").saying(&error.to_string()),
+                None,
+            ),
         }
     }
 }
@@ -90,7 +95,12 @@ fn answer(mut response: Response<Body>) -> Answer {
             _ => None,
         };
         // A page of some proxy that answers 200 to everything is no receiver: taking it for one would lose records.
-        return read.unwrap_or_else(|| Answer::Refused(Trouble::new("refused", format!("HTTP {code} with an answer that is none of OTLP's"))));
+        return read.unwrap_or_else(|| {
+            Answer::Refused(Trouble::new(
+                "refused",
+                format!("HTTP {code} with an answer that is none of OTLP's"),
+            ))
+        });
     }
     let said = if is_protobuf {
         Status::decode(&body[..]).map(|status| status.message).unwrap_or_default()
