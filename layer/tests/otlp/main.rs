@@ -222,7 +222,7 @@ fn over_tls_only_a_receiver_with_a_certificate_that_is_trusted_gets_records() {
         let receiver = Receiver::with_tls(&python, protocol, files.to_vec());
         let log = |world: &World| {
             world.log(|handle| {
-                drop(handle.record(Record::new(Channel::AUDIT, "read").number("n", 1)).unwrap())
+                handle.record(Record::new(Channel::AUDIT, "read").number("n", 1)).unwrap();
             });
         };
         let world = World::new(&receiver, "");
@@ -267,7 +267,7 @@ fn an_exporter_that_is_killed_again_and_again_leaves_no_gap() {
         }
         // One more run, which ends in order, sends what is left.
         world.open();
-        world.log(|handle| drop(handle.record(Record::new(Channel::AUDIT, "read").number("n", -1)).unwrap()));
+        world.log(|handle| handle.record(Record::new(Channel::AUDIT, "read").number("n", -1)).unwrap());
         let stored: Vec<String> = world
             .stored("audit")
             .iter()
