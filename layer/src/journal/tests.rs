@@ -5,6 +5,7 @@ mod faults;
 mod full;
 mod kill;
 mod local;
+mod power;
 mod recovery;
 mod rollback;
 mod schedules;
