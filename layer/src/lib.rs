@@ -94,6 +94,7 @@
 //!   that was installed after [`open`] prints raw messages too.
 //! - *Records are missing under load*: look at `dihya_dropped_total{reason}`, and raise that channel's `queue`.
 
+pub mod alert;
 pub mod archive;
 mod callsite;
 pub mod catalog;
