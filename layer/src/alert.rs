@@ -1,8 +1,32 @@
 //! Alerts: what somebody should look at, and look at soon.
+//!
+//! 1. **look**: each writer's thread shows what it took from its queue to the [detectors](Detector), under one lock per
+//!    batch. A `Header` borrows what they need from the stored line.
+//! 2. **raise**: what a detector finds is noted, by detector and entity: pending.
+//! 3. **tick**: the thread `dihya-alerts` makes it fire, says it again after the cooldown, resolves it after two quiet
+//!    windows.
+//! 4. **say**: it records `alert_firing` and `alert_resolved` on the security channel, counts, and hands the [`Alert`] on.
+//!
+//! [`Replay`] does the same over records that are written already.
+
+mod detect;
+mod engine;
+mod header;
+mod keys;
+mod lru;
+mod replay;
+mod state;
+mod stream;
+mod table;
+mod window;
 
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
+
+pub use detect::{Batch, Detector, Found, Interest, Signal};
+pub use header::Header;
+pub use replay::Replay;
 
 /// Something that somebody should look at.
 ///

@@ -3,6 +3,7 @@
 //! A file is read into typed values by key (`read`, after the table in `keys`), laid over the defaults of its sector
 //! (`file`, `defaults`), and checked as a whole (`check`). `show` tells every value in force and where it comes from.
 
+mod alerts;
 mod allow;
 mod archive;
 mod check;
@@ -39,6 +40,7 @@ use crate::redact::allow::Allowance;
 use crate::redact::custom::Custom;
 use crate::redact::custom::code::Detector;
 
+pub(crate) use alerts::{AlertPolicy, DetectorPolicy};
 pub(crate) use archive::ArchivePolicy;
 pub use error::{PolicyError, Problem};
 pub use period::{NotAPeriod, Period};
@@ -84,6 +86,8 @@ pub struct Policy {
     pub(crate) lifecycle: bool,
     /// How closed shards are archived.
     pub(crate) archive: ArchivePolicy,
+    /// Which detectors of anomalies run.
+    pub(crate) alerts: AlertPolicy,
     pub(crate) console: Option<Console>,
     /// Whether `open` installs the panic hook.
     pub(crate) panic_hook: bool,
@@ -138,6 +142,7 @@ impl Policy {
             roles: Roles::default(),
             lifecycle: false,
             archive: ArchivePolicy::default(),
+            alerts: AlertPolicy::default(),
             console: None,
             panic_hook: true,
             file: None,
@@ -276,6 +281,7 @@ impl PartialEq for Policy {
             && self.roles == other.roles
             && self.lifecycle == other.lifecycle
             && self.archive == other.archive
+            && self.alerts == other.alerts
             && self.console == other.console
             && self.panic_hook == other.panic_hook
     }

@@ -118,6 +118,7 @@ pub(super) fn why(pattern: &str, channel: &str) -> &'static str {
         "console.format" => "a console is read by people",
         "console.stream" => "standard output may be the service's own result",
         "channels.*.retention.source" => "the file sets periods and names no source",
+        pattern if pattern.starts_with("alerts.") => super::alerts::why(pattern),
         _ => "the default",
     }
 }

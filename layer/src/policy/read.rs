@@ -10,7 +10,7 @@ use toml::de::{DeTable, DeValue};
 use tracing_core::LevelFilter;
 
 use super::error::{Place, Problem, quote};
-use super::keys::{self, KEYS, Kind, LEVELS};
+use super::keys::{self, Kind, LEVELS};
 use super::period::Period;
 use super::{Sync, rules, suggest, units};
 
@@ -328,7 +328,7 @@ impl Reader<'_> {
         );
         if let Some(near) = suggest::nearest(name, known) {
             problem = problem.help(format!("did you mean `{near}`?"));
-        } else if let Some(elsewhere) = KEYS.iter().find(|k| k.name() == name && !k.parent().is_empty()) {
+        } else if let Some(elsewhere) = keys::all().find(|k| k.name() == name && !k.parent().is_empty()) {
             let place = elsewhere.parent().replace('*', "NAME").replace(".#", "");
             problem = problem.help(format!("`{name}` belongs in [{place}]"));
         }

@@ -92,6 +92,7 @@ impl Policy {
         list.add("archive.stores", json!(self.archive.stores));
         list.add("archive.level", self.archive.level);
         list.add("archive.recipients", json!(self.archive.recipients));
+        list.alerts();
         match self.console {
             None => list.add("console", Value::Null),
             Some(console) => {
@@ -187,13 +188,13 @@ impl Setting {
     }
 }
 
-struct Lister<'p> {
-    policy: &'p Policy,
+pub(super) struct Lister<'p> {
+    pub(super) policy: &'p Policy,
     out: Vec<Setting>,
 }
 
 impl Lister<'_> {
-    fn add(&mut self, key: &str, value: impl Into<Value>) {
+    pub(super) fn add(&mut self, key: &str, value: impl Into<Value>) {
         let value = value.into();
         let (channel, pattern) = match key.strip_prefix("channels.").and_then(|k| k.split_once('.')) {
             Some((channel, rest)) => (channel, format!("channels.*.{rest}")),

@@ -81,6 +81,14 @@ keep_keys = []
 # [lifecycle]
 # run = true
 
+# Detectors of anomalies look at the records as they are written: brute force, mass access, silence, tampering.
+# [alerts]
+# enabled = true
+# cooldown = "15min"         # how long the same alert is not said again
+# [alerts.detectors.auth_bruteforce]
+# account = 5                # failed logins to one account
+# window = "10min"
+
 # Redacted records on a standard stream besides the files.
 # [console]
 # format = "text"            # or "json"
