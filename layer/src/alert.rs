@@ -11,6 +11,7 @@
 
 mod detect;
 mod engine;
+mod facts;
 mod header;
 mod keys;
 mod lru;
@@ -18,6 +19,7 @@ mod replay;
 mod state;
 mod stream;
 mod table;
+mod watch;
 mod window;
 
 use std::fmt;
@@ -27,6 +29,10 @@ use serde::{Deserialize, Serialize};
 pub use detect::{Batch, Detector, Found, Interest, Signal};
 pub use header::Header;
 pub use replay::Replay;
+
+pub(crate) use engine::DETECTORS_MOST;
+pub(crate) use keys::Salt;
+pub(crate) use watch::{Alerts, Sink, Watch};
 
 /// Something that somebody should look at.
 ///

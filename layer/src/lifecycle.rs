@@ -65,7 +65,7 @@ fn watch(core: &Weak<Core>, stop: &Stop) {
 }
 
 /// The service comes first. A kernel that refuses leaves us as we are.
-fn step_back() {
+pub(crate) fn step_back() {
     #[cfg(target_os = "linux")]
     let _ = rustix::process::setpriority_process(Some(rustix::thread::gettid()), NICE);
 }

@@ -14,6 +14,7 @@ use prometheus::{
     GaugeVec, Histogram, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, IntGaugeVec, Opts,
 };
 
+use crate::alert::Severity;
 use crate::channel::Channel;
 use crate::policy::Policy;
 use crate::redact;
@@ -50,6 +51,9 @@ struct Families {
     queue_bytes: IntGaugeVec,
     queue_capacity: IntGaugeVec,
     disk_free: prometheus::IntGauge,
+    alerts: IntCounterVec,
+    detector_evictions: IntCounterVec,
+    detector_panics: IntCounterVec,
     commit_seconds: HistogramVec,
     sync_seconds: HistogramVec,
     build_info: IntGaugeVec,
@@ -145,6 +149,30 @@ impl Metrics {
         self.families.generation_failures.with_label_values(&[check]).inc();
     }
 
+    /// An alert was said to fire.
+    pub(crate) fn alert(&self, detector: &str, severity: Severity) {
+        self.families.alerts.with_label_values(&[detector, severity.name()]).inc();
+    }
+
+    /// A detector of anomalies forgot so many keys.
+    pub(crate) fn evicted(&self, detector: &str, keys: u64) {
+        self.families.detector_evictions.with_label_values(&[detector]).inc_by(keys);
+    }
+
+    /// A detector of anomalies is switched off.
+    pub(crate) fn detector_panicked(&self, detector: &str) {
+        self.families.detector_panics.with_label_values(&[detector]).inc();
+    }
+
+    /// The detectors of anomalies, their severities as the policy has them: all of them count from 0.
+    pub(crate) fn declare_alerts<'a>(&self, detectors: impl Iterator<Item = (&'a str, Severity)>) {
+        for (detector, severity) in detectors {
+            self.families.alerts.with_label_values(&[detector, severity.name()]);
+            self.families.detector_evictions.with_label_values(&[detector]);
+            self.families.detector_panics.with_label_values(&[detector]);
+        }
+    }
+
     pub(crate) fn commit_seconds(&self, channel: Channel, seconds: f64) {
         self.channels[channel.index()].commit_seconds.observe(seconds);
     }
@@ -213,6 +241,21 @@ impl Families {
                 opts("last_event_timestamp_seconds", "When the channel's newest record was built."),
                 &["channel"],
             )?,
+            alerts: counters(
+                "alerts_total",
+                "Alerts said to fire, also again after their cooldown, by detector and severity.",
+                &["detector", "severity"],
+            )?,
+            detector_evictions: counters(
+                "detector_evictions_total",
+                "Keys that a detector of anomalies forgot for want of room: a flood of keys hides others.",
+                &["detector"],
+            )?,
+            detector_panics: counters(
+                "detector_panics_total",
+                "Panics of a detector of anomalies, which is switched off by it.",
+                &["detector"],
+            )?,
             queue_bytes: gauges("queue_bytes", "Bytes waiting for the writer.", &["channel"])?,
             queue_capacity: gauges("queue_capacity_bytes", "Bound of the queue.", &["channel"])?,
             disk_free: prometheus::IntGauge::with_opts(opts(
@@ -227,8 +270,11 @@ impl Families {
 
     fn all(&self) -> Vec<&dyn Collector> {
         vec![
+            &self.alerts,
             &self.build_info,
             &self.commit_seconds,
+            &self.detector_evictions,
+            &self.detector_panics,
             &self.disk_free,
             &self.dropped,
             &self.event_bytes,

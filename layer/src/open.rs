@@ -9,6 +9,7 @@ use tracing_subscriber::fmt::MakeWriter;
 use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
 
+use crate::alert;
 use crate::callsite::Rules;
 use crate::clock::{Clock, Rng};
 use crate::core::{Core, Parts};
@@ -59,6 +60,8 @@ pub struct Options {
     rng: Rng,
     mirror: Option<Box<dyn Write + Send>>,
     warn_of_siblings: bool,
+    alert_detectors: Vec<Box<dyn alert::Detector>>,
+    on_alert: Option<alert::Sink>,
 }
 
 impl Options {
@@ -71,6 +74,8 @@ impl Options {
             rng: Rng::system(),
             mirror: None,
             warn_of_siblings: true,
+            alert_detectors: Vec::new(),
+            on_alert: None,
         }
     }
 
@@ -117,24 +122,49 @@ impl Options {
         self
     }
 
+    /// A detector of anomalies besides the built-in ones.
+    pub fn alert_detector(mut self, detector: impl alert::Detector) -> Options {
+        self.alert_detectors.push(Box::new(detector));
+        self
+    }
+
+    /// Called with each alert: when it fires, when it is said again after its cooldown, and when it is resolved. On a
+    /// thread of the layer's own, one alert after the other; while it works, others wait, and the log does not.
+    pub fn on_alert(mut self, to: impl FnMut(&alert::Alert) + Send + 'static) -> Options {
+        self.on_alert = Some(Box::new(to));
+        self
+    }
+
     /// Opens the log.
     pub fn open(self) -> Result<(DihyaLayer, Guard), OpenError> {
-        let Options { policy, storage, clock, rng, mirror, warn_of_siblings } = self;
-        policy.check().map_err(OpenError::Policy)?;
+        let Options { policy, storage, clock, rng, mirror, warn_of_siblings, alert_detectors, on_alert } =
+            self;
+        policy
+            .check()
+            .and_then(|()| policy.check_alert_detectors(&alert_detectors))
+            .map_err(OpenError::Policy)?;
         let metrics = Arc::new(Metrics::new(&policy));
         let system = SystemRecords::new(&policy, clock.clone(), rng.clone(), &metrics);
         let mirror = mirror.or_else(|| policy.console.map(mirror::console));
+        let watch = policy
+            .alerts
+            .enabled
+            .then(|| Arc::new(alert::Watch::new(&policy, alert_detectors, clock.clone(), &metrics)));
         let journal = Journal::open(
             &policy,
             Arc::clone(&storage),
             clock.clone(),
             Arc::clone(&metrics),
-            system,
+            system.clone(),
             mirror,
+            watch.clone(),
         )?;
+        if let (Some(watch), Some(base)) = (&watch, journal.bases().first()) {
+            watch.salted(alert::Salt::of_log(Arc::clone(&storage), &policy.state_folder(0, base)));
+        }
         let panics = policy.panic_hook;
         let siblings = Siblings::new(warn_of_siblings);
-        let parts = Parts { storage, clock, rng, metrics, journal, siblings };
+        let parts = Parts { storage, clock, rng, metrics, journal, siblings, watch, system };
         let core = Arc::new(Core::new(Rules::new(policy), parts));
         if panics {
             panic::watch(&core);
@@ -144,7 +174,14 @@ impl Options {
         } else {
             None
         };
-        Ok((DihyaLayer::new(Arc::clone(&core)), Guard::new(core, lifecycle)))
+        let alerts = match core.watch {
+            Some(_) => {
+                let alerts = alert::Alerts::start(&core, on_alert);
+                Some(alerts.map_err(|source| OpenError::Thread { source })?)
+            }
+            None => None,
+        };
+        Ok((DihyaLayer::new(Arc::clone(&core)), Guard::new(core, lifecycle, alerts)))
     }
 }
 

@@ -13,7 +13,7 @@ use super::keys::{Keys, Salt};
 use super::state::{Rule, State, States};
 use super::stream::{SECOND, Stream};
 use super::table::Table;
-use super::{Alert, Status};
+use super::{Alert, Severity, Status};
 use crate::ledger::Entry;
 use crate::policy::{AlertPolicy, DetectorPolicy, OnFull, Policy};
 use crate::record;
@@ -267,8 +267,8 @@ impl Engine {
     }
 
     /// Their names and how much what they find matters.
-    pub(crate) fn names(&self) -> impl Iterator<Item = &str> {
-        self.rules.iter().map(|rule| rule.name.as_str())
+    pub(crate) fn names(&self) -> impl Iterator<Item = (&str, Severity)> {
+        self.rules.iter().map(|rule| (rule.name.as_str(), rule.severity))
     }
 
     fn each(

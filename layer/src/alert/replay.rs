@@ -1,12 +1,16 @@
 //! The detectors over records that are written already: what would have fired, and when.
 
+use std::path::Path;
+use std::sync::Arc;
+
 use super::Alert;
 use super::detect::Detector;
 use super::engine::Engine;
-use super::keys::Salt;
+use super::keys::{self, Salt};
 use super::stream::SECOND;
 use crate::ledger::Entry;
 use crate::policy::Policy;
+use crate::storage::Storage;
 
 /// Detectors as a policy sets them, to be shown the records of a log in the order of their times.
 ///
@@ -16,7 +20,7 @@ use crate::policy::Policy;
 /// ```
 /// use dihya::{Policy, Sector, alert::Replay};
 ///
-/// let mut replay = Replay::new(&Policy::sector(Sector::Generic), i64::MAX)?;
+/// let mut replay = Replay::new(&Policy::sector(Sector::Generic), i64::MAX);
 /// for second in 10..16 {
 ///     let line = format!(
 ///         "{{\"v\":1,\"id\":\"019ca8ab-bc63-774b-8000-000000000000\",\"timestamp\":\"2026-03-01T09:12:{second}.000000Z\",\
@@ -26,7 +30,6 @@ use crate::policy::Policy;
 /// }
 /// replay.end();
 /// assert_eq!(replay.take()[0].detector, "auth_bruteforce");
-/// # Ok::<(), std::io::Error>(())
 /// ```
 #[derive(Debug)]
 pub struct Replay {
@@ -41,21 +44,26 @@ pub struct Replay {
 
 impl Replay {
     /// With the detectors of a policy. `clock` is the time now, in microseconds since 1970-01-01T00:00:00Z.
-    ///
-    /// # Errors
-    /// If the system has no randomness for a salt of the fingerprints.
-    pub fn new(policy: &Policy, clock: i64) -> std::io::Result<Replay> {
+    pub fn new(policy: &Policy, clock: i64) -> Replay {
         Replay::with(policy, clock, Vec::new())
     }
 
     /// The same with detectors of a service's own.
-    ///
-    /// # Errors
-    /// If the system has no randomness for a salt of the fingerprints.
-    pub fn with(policy: &Policy, clock: i64, own: Vec<Box<dyn Detector>>) -> std::io::Result<Replay> {
+    pub fn with(policy: &Policy, clock: i64, own: Vec<Box<dyn Detector>>) -> Replay {
         let engine = Engine::new(policy, own);
-        let salt = Salt::drawn()?;
-        Ok(Replay { engine, salt, clock, ticked: None, alerts: Vec::new(), records: 0 })
+        let salt = Salt::drawn();
+        Replay { engine, salt, clock, ticked: None, alerts: Vec::new(), records: 0 }
+    }
+
+    /// With the fingerprints that the service gives in a log: those of the salt in its state folder.
+    #[must_use]
+    pub fn salted(mut self, storage: Arc<dyn Storage>, state: &Path) -> Replay {
+        let is_there = storage.stat(&state.join(keys::FILE)).is_ok_and(|stat| stat.is_some());
+        // Whoever only looks makes none.
+        if is_there {
+            self.salt = Salt::of_log(storage, state);
+        }
+        self
     }
 
     /// The next record, without its newline. What is no record is left out.

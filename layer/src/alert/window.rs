@@ -174,14 +174,16 @@ mod tests {
     use super::*;
 
     const MINUTE: i64 = 60 * SECOND;
+    const HOUR: i64 = 60 * MINUTE;
 
     #[test]
     fn times_are_counted_in_their_window_alone() {
         let mut times = Times::default();
-        let counts = [0, 1, 2, 9, 10, 11].map(|minute| times.add(minute * MINUTE, 10 * MINUTE, 100));
+        let counts =
+            [100, 101, 102, 109, 110, 111].map(|minute| times.add(minute * MINUTE, 10 * MINUTE, 100));
         assert_eq!(counts, [1, 2, 3, 4, 4, 4]);
-        assert_eq!(times.count(25 * MINUTE, 10 * MINUTE), 0);
-        let counts = [30; 6].map(|minute| times.add(minute * MINUTE, MINUTE, 3));
+        assert_eq!(times.count(125 * MINUTE, 10 * MINUTE), 0);
+        let counts = [130; 6].map(|minute| times.add(minute * MINUTE, MINUTE, 3));
         assert_eq!(counts, [1, 2, 3, 3, 3, 3], "no further than it takes");
     }
 
@@ -189,10 +191,10 @@ mod tests {
     fn a_thing_seen_again_is_one_thing() {
         let mut seen = Distinct::default();
         let hash = |n: u64| n << 32;
-        assert_eq!(seen.add(hash(1), 0, MINUTE, 5), (true, 1));
-        assert_eq!(seen.add(hash(1), SECOND, MINUTE, 5), (false, 1));
-        assert_eq!(seen.add(hash(2), 2 * SECOND, MINUTE, 5), (true, 2));
-        assert_eq!(seen.add(hash(3), 62 * SECOND, MINUTE, 5), (true, 1), "the others are past");
+        assert_eq!(seen.add(hash(1), HOUR, MINUTE, 5), (true, 1));
+        assert_eq!(seen.add(hash(1), HOUR + SECOND, MINUTE, 5), (false, 1));
+        assert_eq!(seen.add(hash(2), HOUR + 2 * SECOND, MINUTE, 5), (true, 2));
+        assert_eq!(seen.add(hash(3), HOUR + 62 * SECOND, MINUTE, 5), (true, 1), "the others are past");
     }
 
     #[test]

@@ -5,10 +5,12 @@
 
 use std::time::Duration;
 
-use crate::alert::Severity;
+use crate::alert::{DETECTORS_MOST, Detector, Severity};
 
+use super::error::{PolicyError, Problem, quote};
 use super::keys::{Key, Kind, key};
 use super::read::Values;
+use super::{Policy, rules};
 
 /// The table `[alerts]`.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -267,6 +269,31 @@ detectors! {
             "a mistyped login or two is no leak";
         "window": time(DAY), Time(10 * MINUTE), "The time in which they are counted.",
             "short enough to find the deployment that did it";
+    }
+}
+
+impl Policy {
+    /// Whether detectors in code can stand beside the built-in ones.
+    pub(crate) fn check_alert_detectors(&self, own: &[Box<dyn Detector>]) -> Result<(), PolicyError> {
+        let mut problems = Vec::new();
+        for (at, detector) in own.iter().enumerate() {
+            let name = detector.name();
+            let key = format!("Options::alert_detector({name:?})");
+            let is_taken = BUILT_IN.iter().any(|built_in| built_in.name == name)
+                || own[..at].iter().any(|other| other.name() == name);
+            if !(rules::DETECTOR.fits)(name) {
+                problems.push(Problem::new(key, rules::DETECTOR.expected, quote(name)));
+            } else if is_taken {
+                problems.push(Problem::new(key, "a name that no other detector has", quote(name)));
+            } else if BUILT_IN.len() + at >= DETECTORS_MOST {
+                let expected = format!("at most {} detectors", DETECTORS_MOST - BUILT_IN.len());
+                problems.push(Problem::new(key, expected, own.len().to_string()));
+            }
+        }
+        if problems.is_empty() {
+            return Ok(());
+        }
+        Err(PolicyError::Invalid { file: "options given in code".to_owned(), problems })
     }
 }
 

@@ -29,11 +29,7 @@ impl Story {
 
     fn of(alerts: &str) -> Story {
         let policy = Policy::parse(&format!("[storage]\nroot = \"logs\"\n{alerts}"), "p").unwrap();
-        Story {
-            replay: Replay::new(&policy, (NOON + 1000 * DAY) * 1_000_000).unwrap(),
-            said: Vec::new(),
-            number: 0,
-        }
+        Story { replay: Replay::new(&policy, (NOON + 1000 * DAY) * 1_000_000), said: Vec::new(), number: 0 }
     }
 
     /// A record, so many seconds after noon; `fields` are those of the envelope and behind it, each with its comma.
@@ -330,7 +326,7 @@ fn a_record_ahead_of_the_clock_is_told() {
     let policy = Policy::sector(Sector::Generic);
     for (ahead, expected) in [(299, 0), (301, 1)] {
         let mut story = Story::new();
-        story.replay = Replay::new(&policy, NOON * 1_000_000).unwrap();
+        story.replay = Replay::new(&policy, NOON * 1_000_000);
         story.record(ahead, "app", "");
         assert_eq!(story.fired().len(), expected);
     }
@@ -493,7 +489,7 @@ fn a_clock_set_forward_resolves_nothing_while_a_tick_can_see_it() {
     let policy = Policy::sector(Sector::Generic);
     let mut story = Story::new();
     let mut engine = Engine::new(&policy, Vec::new());
-    let salt = Salt::drawn().unwrap();
+    let salt = Salt::drawn();
     let security = engine.channel("security");
     let mut said = Vec::new();
     let second = 1_000_000;
@@ -539,13 +535,13 @@ fn a_detector_that_panics_is_switched_off_and_the_others_go_on() {
     let lines: Vec<String> = (0..5)
         .map(|at| story.line(at, "security", ",\"event_name\":\"authn_login_fail\",\"user_id\":\"ada\""))
         .collect();
-    engine.observe(security, lines.join("\n").as_bytes(), 0);
+    engine.observe(security, lines.join("\n").as_bytes(), (NOON + DAY) * 1_000_000);
     assert_eq!(engine.take_panicked(), ["broken"], "once, and then no more");
     let mut said = Vec::new();
-    engine.pass(&Salt::drawn().unwrap(), |alert| said.push(alert.detector));
+    engine.pass(&Salt::drawn(), |alert| said.push(alert.detector));
     assert_eq!(said, ["auth_bruteforce"], "it saw all five");
     engine.follow(&policy.alerts);
-    engine.observe(security, lines.join("\n").as_bytes(), 0);
+    engine.observe(security, lines.join("\n").as_bytes(), (NOON + DAY) * 1_000_000);
     assert_eq!(engine.take_panicked(), Vec::<&str>::new(), "nor after another policy");
 }
 
@@ -586,7 +582,7 @@ proptest! {
         let events = ["authn_login_fail", "authn_login_success", "authz_fail", "sensitive_read", "session_expired",
             "sys_shard_damaged", "sys_heartbeat", "user_deleted"];
         let mut engine = Engine::new(&Policy::sector(Sector::Generic), Vec::new());
-        let salt = Salt::drawn().unwrap();
+        let salt = Salt::drawn();
         for (n, (name, at, text)) in lines.into_iter().enumerate() {
             let event = events.get(n % 10).copied().unwrap_or(&name);
             let fields = format!(",\"event_name\":\"{event}\",\"user_id\":\"{text}\",\"subject_id\":\"{text}\",\
