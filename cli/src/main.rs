@@ -5,6 +5,7 @@ mod archive;
 // It reads /proc and inotify.
 #[cfg(target_os = "linux")]
 mod check;
+mod detect;
 mod evidence;
 mod hold;
 mod key;
@@ -97,6 +98,9 @@ enum Command {
     /// stands in the files; whether that was changed is what `dihya verify` asks.
     #[command(after_long_help = query::HELP)]
     Query(query::Command),
+    /// Show what the detectors of anomalies would have found in a log: to set thresholds by one's own past
+    #[command(after_long_help = detect::HELP)]
+    Detect(detect::Command),
     /// One screen about a log: sizes, ages against limits, seals, holds, losses, room
     ///
     /// Tells what lies there and what the ledger says, without checking it: that is `dihya verify`. Exit code 1: somebody has
@@ -157,6 +161,7 @@ fn main() -> ExitCode {
         Command::AcceptRollback(command) => command.run(),
         Command::Evidence(command) => command.run(),
         Command::Query(command) => command.run(),
+        Command::Detect(command) => command.run(),
         Command::Status(command) => command.run(),
         Command::Key(command) => command.run(),
         Command::Completions { shell } => {

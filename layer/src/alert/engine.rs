@@ -127,6 +127,11 @@ impl Engine {
         self.end_of(channel, &counted, clock);
     }
 
+    /// Whose alerts these are, of several processes of the service.
+    pub(crate) fn of_instance(&mut self, instance: Option<String>) {
+        self.instance = instance;
+    }
+
     /// The index of a channel, which is made if it is not known.
     pub(crate) fn channel(&mut self, name: &str) -> usize {
         let at = self.channels.iter().position(|lane| lane.name == name);

@@ -8,7 +8,7 @@ use super::detect::Detector;
 use super::engine::Engine;
 use super::keys::{self, Salt};
 use super::stream::SECOND;
-use crate::ledger::Entry;
+use crate::ledger::{self, Entry};
 use crate::policy::Policy;
 use crate::storage::Storage;
 
@@ -39,6 +39,8 @@ pub struct Replay {
     clock: i64,
     ticked: Option<i64>,
     alerts: Vec<Alert>,
+    /// Of the ledger, the newest first.
+    entries: Vec<Entry>,
     records: u64,
 }
 
@@ -52,7 +54,7 @@ impl Replay {
     pub fn with(policy: &Policy, clock: i64, own: Vec<Box<dyn Detector>>) -> Replay {
         let engine = Engine::new(policy, own);
         let salt = Salt::drawn();
-        Replay { engine, salt, clock, ticked: None, alerts: Vec::new(), records: 0 }
+        Replay { engine, salt, clock, ticked: None, alerts: Vec::new(), entries: Vec::new(), records: 0 }
     }
 
     /// With the fingerprints that the service gives in a log: those of the salt in its state folder.
@@ -66,13 +68,35 @@ impl Replay {
         self
     }
 
+    /// Of one instance among several of the service.
+    #[must_use]
+    pub fn of_instance(mut self, instance: Option<String>) -> Replay {
+        self.engine.of_instance(instance);
+        self
+    }
+
+    /// With entries of the ledger, to be told between the records by their times.
+    #[must_use]
+    pub fn with_ledger(mut self, mut entries: Vec<Entry>) -> Replay {
+        entries.sort_by(|a, b| b.timestamp.cmp(&a.timestamp));
+        self.entries = entries;
+        self
+    }
+
     /// The next record, without its newline. What is no record is left out.
     pub fn record(&mut self, channel: &str, line: &[u8]) {
         let Some(time) = self.engine.time_of(line) else { return };
+        self.entries_until(&ledger::time(time));
         self.catch_up(time);
         let channel = self.engine.channel(channel);
         self.engine.observe(channel, line, self.clock);
         self.records += 1;
+    }
+
+    fn entries_until(&mut self, until: &str) {
+        while let Some(entry) = self.entries.pop_if(|entry| *entry.timestamp <= *until) {
+            self.entry(&entry);
+        }
     }
 
     /// The next entry of the ledger, by its time among the records.
@@ -85,6 +109,9 @@ impl Replay {
 
     /// No more records: what is pending fires.
     pub fn end(&mut self) {
+        while let Some(entry) = self.entries.pop() {
+            self.entry(&entry);
+        }
         self.pass();
     }
 
