@@ -86,7 +86,8 @@ impl Command {
         let mut answer = Answer::fine("");
         if !places.remote.is_empty() {
             let stores = places.remote.join(", ");
-            let text = format!("note: shards archived in {stores} are not read; `dihya restore` brings them here\n");
+            let text =
+                format!("note: shards archived in {stores} are not read; `dihya restore` brings them here\n");
             answer.err.push_str(&text);
         }
         let mut logs = Logs::new(&policy, clock.now());
@@ -132,7 +133,9 @@ impl Command {
         let there: Vec<String> = catalog.channels().into_iter().map(str::to_owned).collect();
         if let Some(name) = self.channel.iter().find(|name| !there.contains(name)) {
             let there = there.join(", ");
-            return Err(Answer::wrong(format!("error: no channel {name:?} has records here; there are: {there}\n")));
+            return Err(Answer::wrong(format!(
+                "error: no channel {name:?} has records here; there are: {there}\n"
+            )));
         }
         // Each by its name, so that none is left out in silence for want of a reason.
         let channels = if self.channel.is_empty() { there } else { self.channel.clone() };
@@ -142,7 +145,10 @@ impl Command {
 
 /// Whether somebody means this shard.
 fn is(name: &str, id: &str, path: &Path) -> bool {
-    name == id || Path::new(name).canonicalize().is_ok_and(|named| path.canonicalize().is_ok_and(|path| path == named))
+    name == id
+        || Path::new(name)
+            .canonicalize()
+            .is_ok_and(|named| path.canonicalize().is_ok_and(|path| path == named))
 }
 
 /// A set of detectors for each process that wrote, as it had them.
@@ -173,7 +179,10 @@ impl Logs<'_> {
             };
             self.replays.insert(base.path.clone(), replay);
         }
-        let shards = catalog.shards.iter().filter(|shard| query.channels.iter().any(|name| name == shard.id.channel()));
+        let shards = catalog
+            .shards
+            .iter()
+            .filter(|shard| query.channels.iter().any(|name| name == shard.id.channel()));
         // Of archived ones it is not known how many bytes they have.
         let total = shards.map(|shard| if shard.is_plain() { shard.bytes } else { 8 * shard.bytes }).sum();
         let bar = Bar::new(total);
@@ -211,7 +220,8 @@ fn entries(base: &Base, query: &Query) -> Result<Vec<Entry>, String> {
         return Ok(Vec::new());
     }
     let (origin, key) = ledger::first_key(&Local, &base.path).map_err(|error| error.to_string())?;
-    let reading = ledger::read(&Local, &base.path.join("ledger"), &origin, &key).map_err(|error| error.to_string())?;
+    let reading =
+        ledger::read(&Local, &base.path.join("ledger"), &origin, &key).map_err(|error| error.to_string())?;
     let (since, until) = (query.since.map(text_of_time), query.until.map(text_of_time));
     let mut entries: Vec<Entry> = reading.entries.into_iter().map(|(_, entry)| entry).collect();
     entries.retain(|entry| {

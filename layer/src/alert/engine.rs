@@ -223,7 +223,7 @@ impl Engine {
             let behind = Some((step.saturating_abs(), ""));
             let batch =
                 Batch { channel: "", records: 0, at: self.stream.now(), behind, ahead: None, patience: 0 };
-            self.each("", None, |detector, found| detector.batch(&batch, found));
+            self.each("security", None, |detector, found| detector.batch(&batch, found));
         }
         self.pass(salt, say);
     }
