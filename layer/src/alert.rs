@@ -22,6 +22,12 @@ mod table;
 mod watch;
 mod window;
 
+#[cfg(feature = "alerts")]
+pub mod deliver;
+#[cfg(not(feature = "alerts"))]
+#[path = "alert/undelivered.rs"]
+pub(crate) mod deliver;
+
 use std::fmt;
 
 use serde::{Deserialize, Serialize};

@@ -9,9 +9,11 @@ use tracing_subscriber::layer::Context as LayerContext;
 use tracing_subscriber::registry::LookupSpan;
 
 use crate::alert::Watch;
+use crate::alert::deliver::Delivery;
 use crate::callsite::{Plan, Rules};
 use crate::clock::{Clock, Rng};
 use crate::generation;
+use crate::hook::Hooks;
 use crate::journal::Journal;
 use crate::metrics::{Lost, Metrics};
 use crate::probe;
@@ -47,13 +49,19 @@ pub(crate) struct Core {
     /// The detectors of anomalies, if the policy has them.
     pub(crate) watch: Option<Arc<Watch>>,
     pub(crate) system: SystemRecords,
+    /// Where alerts go.
+    pub(crate) delivery: Delivery,
+    /// Who is told what happens.
+    pub(crate) hooks: Hooks,
     tail: Box<[u8]>,
 }
 
 impl Core {
     pub(crate) fn new(rules: Rules, parts: Parts) -> Core {
         static NEXT: AtomicU64 = AtomicU64::new(1);
-        let Parts { storage, clock, rng, metrics, journal, siblings, watch, system } = parts;
+        let Parts {
+            storage, clock, rng, metrics, journal, siblings, watch, system, delivery, hooks
+        } = parts;
         Core {
             id: NEXT.fetch_add(1, Ordering::Relaxed),
             epoch: AtomicU64::new(0),
@@ -71,6 +79,8 @@ impl Core {
             siblings,
             watch,
             system,
+            delivery,
+            hooks,
         }
     }
 
@@ -227,6 +237,8 @@ pub(crate) struct Parts {
     pub(crate) siblings: Siblings,
     pub(crate) watch: Option<Arc<Watch>>,
     pub(crate) system: SystemRecords,
+    pub(crate) delivery: Delivery,
+    pub(crate) hooks: Hooks,
 }
 
 /// Where the id stands in a record: behind `{"v":1,"id":"`.

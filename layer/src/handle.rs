@@ -2,7 +2,7 @@
 
 use std::fmt;
 use std::sync::{Arc, PoisonError, RwLock, Weak};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use prometheus::core::{Collector, Desc};
 use prometheus::proto::MetricFamily;
@@ -55,9 +55,18 @@ impl Guard {
 
     /// Closes the log: writes what is queued, syncs, and tells what was written and what was lost.
     pub fn shutdown(mut self, deadline: Duration) -> ShutdownReport {
+        let until = Instant::now() + deadline;
         self.lifecycle = None;
         self.alerts = None;
-        self.handle.core.journal.shutdown(deadline)
+        let report = self.handle.core.journal.shutdown(deadline);
+        self.end(until);
+        report
+    }
+
+    /// Records come first; alerts that are left wait on disk for the next start.
+    fn end(&self, until: Instant) {
+        self.handle.core.hooks.shutdown(until);
+        self.handle.core.delivery.shutdown(until);
     }
 }
 
@@ -66,7 +75,9 @@ impl Drop for Guard {
         self.lifecycle = None;
         self.alerts = None;
         probe::say_if_failed(&self.handle.core);
-        self.handle.core.journal.shutdown(Duration::from_secs(5));
+        let until = Instant::now() + AT_DROP;
+        self.handle.core.journal.shutdown(AT_DROP);
+        self.end(until);
     }
 }
 
@@ -307,6 +318,9 @@ fn changes_what_is_fixed(now: &Policy, new: &Policy) -> Option<&'static str> {
     if now.state != new.state {
         return Some("`integrity.state`");
     }
+    if now.delivery != new.delivery || now.hooks != new.hooks {
+        return Some("`alerts.sinks`, `alerts.spool` or `hooks`");
+    }
     if now.channels.len() != new.channels.len() {
         return Some("the set of channels");
     }
@@ -322,6 +336,8 @@ fn changes_what_is_fixed(now: &Policy, new: &Policy) -> Option<&'static str> {
     }
     (now.console != new.console || now.panic_hook != new.panic_hook).then_some("`console` or `panic_hook`")
 }
+
+const AT_DROP: Duration = Duration::from_secs(5);
 
 /// The first layer opened, for calls that name none.
 static DEFAULT: RwLock<Weak<Core>> = RwLock::new(Weak::new());

@@ -109,6 +109,7 @@ pub mod fuzzing;
 mod generation;
 mod handle;
 pub mod hold;
+pub mod hook;
 mod journal;
 mod layer;
 pub mod ledger;

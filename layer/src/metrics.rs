@@ -40,6 +40,9 @@ struct ChannelMetrics {
 
 #[derive(Debug)]
 struct Families {
+    alert_deliveries: IntCounterVec,
+    alert_spool_bytes: IntGaugeVec,
+    hook_runs: IntCounterVec,
     events: IntCounterVec,
     event_bytes: IntCounterVec,
     redactions: IntCounterVec,
@@ -173,6 +176,32 @@ impl Metrics {
         }
     }
 
+    /// `sink` is a receiver's name in the policy. By nothing, it begins to be shown.
+    #[cfg(feature = "alerts")]
+    pub(crate) fn delivery(&self, sink: &str, outcome: &'static str, alerts: u64) {
+        self.families.alert_deliveries.with_label_values(&[sink, outcome]).inc_by(alerts);
+    }
+
+    #[cfg(feature = "alerts")]
+    pub(crate) fn spool_bytes(&self, sink: &str, bytes: u64) {
+        self.families.alert_spool_bytes.with_label_values(&[sink]).set(i64::try_from(bytes).unwrap_or(i64::MAX));
+    }
+
+    /// `hook` is a hook's name. By nothing, it begins to be shown.
+    pub(crate) fn hook(&self, hook: &str, outcome: &'static str, runs: u64) {
+        self.families.hook_runs.with_label_values(&[hook, outcome]).inc_by(runs);
+    }
+
+    #[cfg(all(test, feature = "alerts"))]
+    pub(crate) fn deliveries(&self, sink: &str, outcome: &str) -> u64 {
+        self.families.alert_deliveries.with_label_values(&[sink, outcome]).get()
+    }
+
+    #[cfg(test)]
+    pub(crate) fn hook_count(&self, hook: &str, outcome: &str) -> u64 {
+        self.families.hook_runs.with_label_values(&[hook, outcome]).get()
+    }
+
     pub(crate) fn commit_seconds(&self, channel: Channel, seconds: f64) {
         self.channels[channel.index()].commit_seconds.observe(seconds);
     }
@@ -214,6 +243,13 @@ impl Families {
             HistogramVec::new(opts, &["channel"])
         };
         Ok(Families {
+            alert_deliveries: counters(
+                "alert_deliveries_total",
+                "Alerts by receiver and what came of them; retried counts attempts.",
+                &["sink", "outcome"],
+            )?,
+            alert_spool_bytes: gauges("alert_spool_bytes", "Bytes on disk of the receiver's spool.", &["sink"])?,
+            hook_runs: counters("hook_runs_total", "Runs of hooks, by what came of them.", &["hook", "outcome"])?,
             events: counters(
                 "events_total",
                 "Records built, by channel and level; also those lost afterwards, see dihya_dropped_total.",
@@ -271,6 +307,8 @@ impl Families {
     fn all(&self) -> Vec<&dyn Collector> {
         vec![
             &self.alerts,
+            &self.alert_deliveries,
+            &self.alert_spool_bytes,
             &self.build_info,
             &self.commit_seconds,
             &self.detector_evictions,
@@ -281,6 +319,7 @@ impl Families {
             &self.events,
             &self.sync_seconds,
             &self.generation_failures,
+            &self.hook_runs,
             &self.last_event,
             &self.queue_bytes,
             &self.queue_capacity,

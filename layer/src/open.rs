@@ -10,10 +10,12 @@ use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
 
 use crate::alert;
+use crate::alert::deliver::Delivery;
 use crate::callsite::Rules;
 use crate::clock::{Clock, Rng};
 use crate::core::{Core, Parts};
 use crate::handle::Guard;
+use crate::hook::{Hook, Hooks};
 use crate::journal::{Journal, OpenError};
 use crate::layer::DihyaLayer;
 use crate::lifecycle::Lifecycle;
@@ -62,6 +64,7 @@ pub struct Options {
     warn_of_siblings: bool,
     alert_detectors: Vec<Box<dyn alert::Detector>>,
     on_alert: Option<alert::Sink>,
+    hooks: Vec<Arc<dyn Hook>>,
 }
 
 impl Options {
@@ -76,6 +79,7 @@ impl Options {
             warn_of_siblings: true,
             alert_detectors: Vec::new(),
             on_alert: None,
+            hooks: Vec::new(),
         }
     }
 
@@ -135,14 +139,31 @@ impl Options {
         self
     }
 
+    /// What is run when something happens to the log, beside the policy's own hooks; may be called several times.
+    pub fn hook(mut self, hook: impl Hook) -> Options {
+        self.hooks.push(Arc::new(hook));
+        self
+    }
+
     /// Opens the log.
     pub fn open(self) -> Result<(DihyaLayer, Guard), OpenError> {
-        let Options { policy, storage, clock, rng, mirror, warn_of_siblings, alert_detectors, on_alert } =
-            self;
+        let Options {
+            policy,
+            storage,
+            clock,
+            rng,
+            mirror,
+            warn_of_siblings,
+            alert_detectors,
+            on_alert,
+            mut hooks,
+        } = self;
         policy
             .check()
             .and_then(|()| policy.check_alert_detectors(&alert_detectors))
+            .and_then(|()| policy.check_hooks(&hooks))
             .map_err(OpenError::Policy)?;
+        hooks.extend(crate::hook::of(&policy));
         let metrics = Arc::new(Metrics::new(&policy));
         let system = SystemRecords::new(&policy, clock.clone(), rng.clone(), &metrics);
         let mirror = mirror.or_else(|| policy.console.map(mirror::console));
@@ -164,7 +185,11 @@ impl Options {
         }
         let panics = policy.panic_hook;
         let siblings = Siblings::new(warn_of_siblings);
-        let parts = Parts { storage, clock, rng, metrics, journal, siblings, watch, system };
+        let delivery = deliver(&policy, &journal, &storage, &clock, &rng, &metrics)?;
+        let hooks = Hooks::start(hooks, &metrics).map_err(|source| OpenError::Thread { source })?;
+        let parts = Parts {
+            storage, clock, rng, metrics, journal, siblings, watch, system, delivery, hooks
+        };
         let core = Arc::new(Core::new(Rules::new(policy), parts));
         if panics {
             panic::watch(&core);
@@ -183,6 +208,36 @@ impl Options {
         };
         Ok((DihyaLayer::new(Arc::clone(&core)), Guard::new(core, lifecycle, alerts)))
     }
+}
+
+#[cfg(feature = "alerts")]
+fn deliver(
+    policy: &Policy,
+    journal: &Journal,
+    storage: &Arc<dyn Storage>,
+    clock: &Clock,
+    rng: &Rng,
+    metrics: &Arc<Metrics>,
+) -> Result<Delivery, OpenError> {
+    let Some(base) = journal.bases().first() else { return Ok(Delivery::default()) };
+    let folder = policy.spool_folder(base);
+    Delivery::start(policy, &folder, storage, clock, rng, metrics).map_err(|source| OpenError::Io {
+        what: "open the spool",
+        path: folder,
+        source,
+    })
+}
+
+#[cfg(not(feature = "alerts"))]
+fn deliver(
+    _: &Policy,
+    _: &Journal,
+    _: &Arc<dyn Storage>,
+    _: &Clock,
+    _: &Rng,
+    _: &Arc<Metrics>,
+) -> Result<Delivery, OpenError> {
+    Ok(Delivery)
 }
 
 /// Short: a policy is pages long, and a storage may lie in memory.

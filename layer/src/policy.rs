@@ -11,6 +11,8 @@ mod defaults;
 pub(crate) mod detectors;
 mod error;
 mod file;
+mod given;
+mod hooks;
 mod keys;
 mod period;
 mod read;
@@ -20,6 +22,7 @@ mod rules;
 #[cfg(feature = "schema")]
 mod schema;
 mod show;
+mod sinks;
 mod starter;
 mod suggest;
 mod units;
@@ -42,12 +45,17 @@ use crate::redact::custom::code::Detector;
 
 pub(crate) use alerts::{AlertPolicy, DetectorPolicy};
 pub(crate) use archive::ArchivePolicy;
+#[cfg(feature = "alerts")]
+pub(crate) use given::{is_here, wrong_address};
+pub(crate) use given::Given;
+pub(crate) use hooks::HookPolicy;
 pub use error::{PolicyError, Problem};
 pub use period::{NotAPeriod, Period};
 pub(crate) use retention::Retention;
 pub use roles::Role;
 pub(crate) use roles::Roles;
 pub use show::{Origin, Setting};
+pub(crate) use sinks::{DeliveryPolicy, SinkPolicy, Smtp, Tls, To};
 
 /// What goes where, what is hidden, how it is kept.
 ///
@@ -88,6 +96,10 @@ pub struct Policy {
     pub(crate) archive: ArchivePolicy,
     /// Which detectors of anomalies run.
     pub(crate) alerts: AlertPolicy,
+    /// Where alerts go.
+    pub(crate) delivery: DeliveryPolicy,
+    /// What is told to other programs.
+    pub(crate) hooks: Vec<HookPolicy>,
     pub(crate) console: Option<Console>,
     /// Whether `open` installs the panic hook.
     pub(crate) panic_hook: bool,
@@ -143,6 +155,8 @@ impl Policy {
             lifecycle: false,
             archive: ArchivePolicy::default(),
             alerts: AlertPolicy::default(),
+            delivery: DeliveryPolicy::default(),
+            hooks: Vec::new(),
             console: None,
             panic_hook: true,
             file: None,
@@ -282,6 +296,8 @@ impl PartialEq for Policy {
             && self.lifecycle == other.lifecycle
             && self.archive == other.archive
             && self.alerts == other.alerts
+            && self.delivery == other.delivery
+            && self.hooks == other.hooks
             && self.console == other.console
             && self.panic_hook == other.panic_hook
     }

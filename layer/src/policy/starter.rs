@@ -88,6 +88,17 @@ keep_keys = []
 # [alerts.detectors.auth_bruteforce]
 # account = 5                # failed logins to one account
 # window = "10min"
+# Who is told of alerts; `dihya alert test pager` tries one. Secrets stand in the environment or in files, never here.
+# [alerts.sinks.pager]
+# type = "alertmanager"      # or "slack", "webhook", "smtp"
+# url = "http://127.0.0.1:9093"
+# min_severity = "low"
+
+# Other programs that are told what happens to the log.
+# [hooks.register]
+# url = "https://register.example.org/logs"
+# events = ["purge", "hold"]
+# headers_env = ["Authorization: Bearer REGISTER_TOKEN"]
 
 # Redacted records on a standard stream besides the files.
 # [console]
