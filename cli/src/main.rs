@@ -1,6 +1,7 @@
 //! `dihya`: the command line. A thin face over the library, which does the work and finds the words; here are only
 //! arguments, files and exit codes.
 
+mod alert;
 mod archive;
 // It reads /proc and inotify.
 #[cfg(target_os = "linux")]
@@ -106,6 +107,9 @@ enum Command {
     /// Tells what lies there and what the ledger says, without checking it: that is `dihya verify`. Exit code 1: somebody has
     /// to look at something; it is told on standard error.
     Status(status::Command),
+    /// Try a receiver of alerts, or list what waits for one
+    #[command(subcommand, arg_required_else_help = true, after_long_help = alert::HELP)]
+    Alert(alert::Command),
     /// Show or change the key that seals a log
     #[command(subcommand, arg_required_else_help = true, after_long_help = key::HELP)]
     Key(key::Command),
@@ -163,6 +167,7 @@ fn main() -> ExitCode {
         Command::Query(command) => command.run(),
         Command::Detect(command) => command.run(),
         Command::Status(command) => command.run(),
+        Command::Alert(command) => command.run(),
         Command::Key(command) => command.run(),
         Command::Completions { shell } => {
             let mut script = Vec::new();

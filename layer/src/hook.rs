@@ -160,6 +160,12 @@ impl Happened {
         Happened { count, bytes, ..self }
     }
 
+    /// The instance whose log it is, where that is another than the policy's.
+    #[must_use]
+    pub fn of(self, instance: Option<&str>) -> Happened {
+        Happened { instance: instance.map(str::to_owned).or(self.instance), ..self }
+    }
+
     /// What came of it: `success`, `partial` or `failure`.
     #[must_use]
     pub fn ending(self, outcome: &'static str) -> Happened {

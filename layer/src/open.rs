@@ -220,7 +220,8 @@ fn deliver(
     metrics: &Arc<Metrics>,
 ) -> Result<Delivery, OpenError> {
     let Some(base) = journal.bases().first() else { return Ok(Delivery::default()) };
-    let folder = policy.spool_folder(base);
+    let state = policy.state_folder(0, base);
+    let folder = policy.spool_folder(&state, policy.service.instance.as_deref());
     Delivery::start(policy, &folder, storage, clock, rng, metrics).map_err(|source| OpenError::Io {
         what: "open the spool",
         path: folder,

@@ -26,15 +26,14 @@ use std::collections::VecDeque;
 use std::io;
 use std::path::Path;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, Instant};
-
-use serde::Serialize;
+use std::time::Instant;
 
 use super::{Alert, Severity, Status};
 use crate::clock::{Clock, Rng};
 use crate::ledger;
 use crate::metrics::Metrics;
 use crate::policy::{Given, Policy, Problem};
+use crate::status::Undelivered;
 use crate::storage::Storage;
 use crate::{report, thread};
 
@@ -210,6 +209,13 @@ pub(crate) fn missing(policy: &Policy) -> Vec<Problem> {
         .collect()
 }
 
+impl Alert {
+    /// When it began, RFC 3339, UTC.
+    pub fn since(&self) -> String {
+        ledger::time(self.starts_at)
+    }
+}
+
 /// What came of a test alert.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
@@ -256,27 +262,6 @@ pub fn test(policy: &Policy, sink: &str, clock: &Clock) -> Option<Tried> {
         Answer::Rejected(why) => (false, false, why.to_string()),
     };
     Some(Tried { delivered, retry, told, answer: text })
-}
-
-/// What waits for one receiver.
-#[derive(Clone, Debug, Serialize)]
-#[non_exhaustive]
-pub struct Undelivered {
-    /// The receiver's name.
-    pub sink: String,
-    /// Alerts that wait.
-    pub alerts: u64,
-    /// Bytes of its spool.
-    pub bytes: u64,
-    /// When the oldest of them came.
-    pub oldest: Option<String>,
-    /// When the last attempt failed, and why, if the newest one did.
-    pub last_error: Option<(String, String)>,
-    /// Attempts that failed one after the other.
-    pub attempts: u32,
-    /// The alerts themselves, oldest first.
-    #[serde(skip)]
-    pub waiting: Vec<Alert>,
 }
 
 /// What waits in the spool of a log, without touching it: one entry for each receiver that has a folder there.

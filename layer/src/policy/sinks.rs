@@ -103,10 +103,10 @@ impl Default for DeliveryPolicy {
 
 impl Policy {
     /// The folder where alerts of one writing process wait for their receivers: `alerts.spool`, or `spool` in the state folder.
-    pub fn spool_folder(&self, base: &Path) -> PathBuf {
-        let Some(spool) = &self.delivery.spool else { return self.state_folder(0, base).join("spool") };
+    pub fn spool_folder(&self, state: &Path, instance: Option<&str>) -> PathBuf {
+        let Some(spool) = &self.delivery.spool else { return state.join("spool") };
         let mut folder = spool.clone();
-        folder.extend(self.service.instance.as_deref());
+        folder.extend(instance);
         folder
     }
 

@@ -73,7 +73,7 @@ fn posted(alert: &Alert, message: &Message<'_>) -> Value {
     })
 }
 
-/// How often what fires is said again.
-pub(super) const AGAIN: Duration = Duration::from_secs(60);
+/// How often what fires is said again. Tests have less patience.
+pub(super) const AGAIN: Duration = Duration::from_secs(if cfg!(test) { 1 } else { 60 });
 /// So long an alert lives without being said again: three attempts may fail.
 const AHEAD: Duration = Duration::from_secs(4 * 60);

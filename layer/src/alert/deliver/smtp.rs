@@ -44,7 +44,7 @@ impl Smtp {
         Ok(builder.build())
     }
 
-    fn mail(&self, message: &Message<'_>) -> Result<Mail, Failure> {
+    pub(super) fn mail(&self, message: &Message<'_>) -> Result<Mail, Failure> {
         let mailbox = |text: &str| text.parse::<Mailbox>().map_err(|_| Failure::Unwritable);
         // The same for each attempt: a server that took it and could not say so need not deliver it twice.
         let mut mail = Mail::builder()
