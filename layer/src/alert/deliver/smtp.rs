@@ -1,6 +1,7 @@
 //! Mail: one digest for a group of alerts. Encrypted unless the server is this machine; the certificate is always checked.
 
 use std::fmt::Write as _;
+use std::io;
 use std::time::Duration;
 
 use lettre::message::Mailbox;
@@ -107,13 +108,32 @@ fn judge(error: &Error) -> Answer {
         Some(code) => Failure::Mail(code),
         None if error.is_timeout() => Failure::Timeout,
         None if error.is_tls() => Failure::Tls,
-        None => match std::error::Error::source(error).and_then(|source| source.downcast_ref::<std::io::Error>()) {
-            Some(error) if error.kind() == std::io::ErrorKind::ConnectionRefused => Failure::Unreachable,
-            Some(error) if error.kind() == std::io::ErrorKind::TimedOut => Failure::Timeout,
-            _ => Failure::Broken,
-        },
+        None => cause(error),
     };
     Answer::Later { after: None, why }
+}
+
+/// The last word of what lies below: a handshake that fails comes as an error of reading.
+fn cause(error: &Error) -> Failure {
+    let mut why = Failure::Broken;
+    let mut source = std::error::Error::source(error);
+    while let Some(error) = source {
+        if error.is::<rustls::Error>() {
+            return Failure::Tls;
+        }
+        if let Some(error) = error.downcast_ref::<io::Error>() {
+            if error.get_ref().is_some_and(|inner| inner.is::<rustls::Error>()) {
+                return Failure::Tls;
+            }
+            why = match error.kind() {
+                io::ErrorKind::ConnectionRefused | io::ErrorKind::HostUnreachable => Failure::Unreachable,
+                io::ErrorKind::TimedOut | io::ErrorKind::WouldBlock => Failure::Timeout,
+                _ => why,
+            };
+        }
+        source = error.source();
+    }
+    why
 }
 
 /// Each step of the conversation may take so long.

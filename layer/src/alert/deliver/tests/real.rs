@@ -132,9 +132,10 @@ import time
 while True: time.sleep(60)
 "#;
 
-fn mail_server(python: &OsString, port: u16, more: &[&str]) -> (Server, BufReader<std::process::ChildStdout>) {
+fn mail_server(server: &OsString, port: u16, more: &[&str]) -> (Server, BufReader<std::process::ChildStdout>) {
     let folder = folder(&format!("mail-{port}"));
-    let mut child = Command::new(python)
+    // The Python of the folder that the server is installed in has its modules.
+    let mut child = Command::new(Path::new(server).with_file_name("python3"))
         .args(["-c", MAIL_SERVER, &port.to_string()])
         .args(more)
         .stdout(Stdio::piped())
@@ -151,9 +152,9 @@ fn mail_server(python: &OsString, port: u16, more: &[&str]) -> (Server, BufReade
 #[test]
 fn a_real_mail_server_gets_one_digest_and_again_after_it_refused_for_now() {
     let name = "a_real_mail_server_gets_one_digest_and_again_after_it_refused_for_now";
-    let Some(python) = program(name, "DIHYA_AIOSMTPD") else { return };
+    let Some(aiosmtpd) = program(name, "DIHYA_AIOSMTPD") else { return };
     let port = port();
-    let (_server, mut out) = mail_server(&python, port, &["-", "-", "none", "refuse first"]);
+    let (_server, mut out) = mail_server(&aiosmtpd, port, &["-", "-", "none", "refuse first"]);
     let running = start(&policy(&format!(
         "[alerts.sinks.mail]\ntype = \"smtp\"\nhost = \"127.0.0.1\"\nport = {port}\ntls = \"none\"\nfrom = \"dihya@example.org\"\n\
          to = [\"ops@example.org\", \"dpo@example.org\"]\n"
@@ -174,7 +175,7 @@ fn a_real_mail_server_gets_one_digest_and_again_after_it_refused_for_now() {
 #[test]
 fn a_certificate_nobody_vouches_for_is_refused_and_a_known_one_taken() {
     let name = "a_certificate_nobody_vouches_for_is_refused_and_a_known_one_taken";
-    let Some(python) = program(name, "DIHYA_AIOSMTPD") else { return };
+    let Some(aiosmtpd) = program(name, "DIHYA_AIOSMTPD") else { return };
     // What a system trusts is read from the environment, which a test must not change for others in its process: this one
     // runs again in processes of its own.
     if let Some(sink) = std::env::var_os("DIHYA_TEST_SINK") {
@@ -199,7 +200,7 @@ fn a_certificate_nobody_vouches_for_is_refused_and_a_known_one_taken() {
     let files = [cert.to_string_lossy().into_owned(), key.to_string_lossy().into_owned()];
     for tls in ["implicit", "starttls"] {
         let port = port();
-        let (_server, _out) = mail_server(&python, port, &[&files[0], &files[1], tls]);
+        let (_server, _out) = mail_server(&aiosmtpd, port, &[&files[0], &files[1], tls]);
         let told = |trusted: bool, password: &Path| {
             let login = match tls {
                 "starttls" => format!("user = \"dihya\"\nsecret_file = \"{}\"\n", password.display()),
