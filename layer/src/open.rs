@@ -201,13 +201,26 @@ impl Options {
         };
         let alerts = match core.watch {
             Some(_) => {
-                let alerts = alert::Alerts::start(&core, on_alert);
+                let alerts = alert::Alerts::start(&core, Some(hand_on(&core, on_alert)));
                 Some(alerts.map_err(|source| OpenError::Thread { source })?)
             }
             None => None,
         };
         Ok((DihyaLayer::new(Arc::clone(&core)), Guard::new(core, lifecycle, alerts)))
     }
+}
+
+/// To the receivers of the policy first: the service's own function may take its time.
+fn hand_on(core: &Arc<Core>, mut on_alert: Option<alert::Sink>) -> alert::Sink {
+    let core = Arc::downgrade(core);
+    Box::new(move |alert| {
+        if let Some(core) = core.upgrade() {
+            core.delivery.offer(alert.clone());
+        }
+        if let Some(on_alert) = &mut on_alert {
+            on_alert(alert);
+        }
+    })
 }
 
 #[cfg(feature = "alerts")]

@@ -26,7 +26,7 @@ use std::collections::VecDeque;
 use std::io;
 use std::path::Path;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use super::{Alert, Severity, Status};
 use crate::clock::{Clock, Rng};
@@ -123,7 +123,6 @@ impl Delivery {
     }
 
     /// Takes an alert to be delivered. Never waits; a loss is counted.
-    #[cfg_attr(not(test), expect(dead_code, reason = "called by the thread of the detectors"))]
     pub(crate) fn offer(&self, alert: Alert) {
         let Some(shared) = &self.0 else { return };
         let mut queue = shared.queue();
@@ -141,14 +140,18 @@ impl Delivery {
     }
 
     /// Spools what is queued, and gives each receiver one more attempt, until the deadline; what is left waits on disk for the
-    /// next start.
+    /// next start. A second call does nothing.
     pub(crate) fn shutdown(&self, until: Instant) {
         let Some(shared) = &self.0 else { return };
-        shared.queue().closed = true;
-        shared.changed.notify_all();
         let mut queue = shared.queue();
-        while !queue.ended && Instant::now() < until {
-            let left = until.saturating_duration_since(Instant::now());
+        if std::mem::replace(&mut queue.closed, true) {
+            return;
+        }
+        shared.changed.notify_all();
+        // What is only in memory goes to disk, even if the deadline has passed.
+        let spooled = until.max(Instant::now() + SPOOL);
+        while !queue.ended && Instant::now() < spooled {
+            let left = spooled.saturating_duration_since(Instant::now());
             queue = shared.changed.wait_timeout(queue, left).unwrap_or_else(PoisonError::into_inner).0;
         }
         drop(queue);
@@ -300,3 +303,6 @@ pub fn undelivered(storage: &dyn Storage, spool: &Path) -> io::Result<Vec<Undeli
 
 /// Alerts come seldom: so many at once are a flood, and the detectors bound that themselves.
 const QUEUE: usize = 1_024;
+
+/// Long enough for a sync of a disk under load.
+const SPOOL: Duration = Duration::from_millis(500);

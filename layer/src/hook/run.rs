@@ -112,13 +112,16 @@ impl Hooks {
         }
     }
 
-    /// Takes nothing more, and waits until what waits was run, or this is over; what is left is dropped, and counted.
+    /// Takes nothing more, and waits until what waits was run, or this is over; what is left is dropped, and counted. A second
+    /// call does nothing.
     pub(crate) fn shutdown(&self, until: Instant) {
-        for line in &self.0 {
-            line.shared.state().closed = true;
+        let close = |line: &&Line| {
+            let was = std::mem::replace(&mut line.shared.state().closed, true);
             line.shared.changed.notify_all();
-        }
-        for line in &self.0 {
+            !was
+        };
+        let open: Vec<&Line> = self.0.iter().filter(close).collect();
+        for line in open {
             let mut state = line.shared.state();
             while !state.ended && Instant::now() < until {
                 let left = until.saturating_duration_since(Instant::now());
