@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use dihya::archive::Archiver;
 use dihya::catalog::ShardId;
+use dihya::hook::{Happened, Moment};
 use dihya::operation::{Kind, Operation, Outcome};
 use dihya::retain::{Action, Copy, Decision, Rule, Trust};
 use dihya::storage::Local;
@@ -117,7 +118,15 @@ impl Command {
                 (_, 0) => Outcome::Failure,
                 _ => Outcome::Partial,
             };
+            let bytes = report.archived.iter().flat_map(|(_, receipts)| receipts).map(|receipt| receipt.bytes).sum();
+            let happened = Happened::new(Moment::Archive, operation.session(), &policy, &clock)
+                .counting(report.archived.len() as u64, bytes)
+                .ending(outcome.name());
             operation.end(outcome).map_err(|error| wrong(&error))?;
+            // A run that found nothing is nothing that happened.
+            if report.archived.len() + report.failed.len() > 0 {
+                log::tell_hooks(&policy, log, happened, &mut answer);
+            }
         }
         if self.json {
             answer.out = format!("{:#}\n", json!(out)).into_bytes();

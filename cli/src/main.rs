@@ -1,10 +1,12 @@
 //! `dihya`: the command line. A thin face over the library, which does the work and finds the words; here are only
 //! arguments, files and exit codes.
 
+mod alert;
 mod archive;
 // It reads /proc and inotify.
 #[cfg(target_os = "linux")]
 mod check;
+mod detect;
 mod evidence;
 mod hold;
 mod key;
@@ -97,11 +99,17 @@ enum Command {
     /// stands in the files; whether that was changed is what `dihya verify` asks.
     #[command(after_long_help = query::HELP)]
     Query(query::Command),
+    /// Show what the detectors of anomalies would have found in a log: to set thresholds by one's own past
+    #[command(after_long_help = detect::HELP)]
+    Detect(detect::Command),
     /// One screen about a log: sizes, ages against limits, seals, holds, losses, room
     ///
     /// Tells what lies there and what the ledger says, without checking it: that is `dihya verify`. Exit code 1: somebody has
     /// to look at something; it is told on standard error.
     Status(status::Command),
+    /// Try a receiver of alerts, or list what waits for one
+    #[command(subcommand, arg_required_else_help = true, after_long_help = alert::HELP)]
+    Alert(alert::Command),
     /// Show or change the key that seals a log
     #[command(subcommand, arg_required_else_help = true, after_long_help = key::HELP)]
     Key(key::Command),
@@ -157,7 +165,9 @@ fn main() -> ExitCode {
         Command::AcceptRollback(command) => command.run(),
         Command::Evidence(command) => command.run(),
         Command::Query(command) => command.run(),
+        Command::Detect(command) => command.run(),
         Command::Status(command) => command.run(),
+        Command::Alert(command) => command.run(),
         Command::Key(command) => command.run(),
         Command::Completions { shell } => {
             let mut script = Vec::new();

@@ -3,6 +3,7 @@
 use std::fmt::Write as _;
 
 use dihya::Clock;
+use dihya::hook::{Happened, Moment};
 use dihya::operation::{Kind, Operation, Outcome};
 use dihya::purge;
 use dihya::retain::{Action, Decision, Plan, Trust};
@@ -91,15 +92,24 @@ impl Command {
                 .work()
                 .purge(&policy, &mut operation, &clock, trust, Some(&plan))
                 .map_err(|error| wrong(&error))?;
-            let outcome = match (report.failed.len(), report.purged.len() + report.finished.len()) {
+            let gone = report.purged.len() + report.finished.len();
+            let outcome = match (report.failed.len(), gone) {
                 (0, _) => Outcome::Success,
                 (_, 0) => Outcome::Failure,
                 _ => Outcome::Partial,
             };
+            let bytes = report.purged.iter().map(|(_, bytes)| bytes).sum();
+            let happened = Happened::new(Moment::Purge, operation.session(), &policy, &clock)
+                .counting(gone as u64, bytes)
+                .ending(outcome.name());
             operation.end(outcome).map_err(|error| wrong(&error))?;
             answer.out.extend(told(&report).into_bytes());
             for (shard, why) in &report.failed {
                 answer.warn(&format!("{shard}: {why}"));
+            }
+            // A run that found nothing is nothing that happened.
+            if gone + report.failed.len() > 0 {
+                log::tell_hooks(&policy, log, happened, &mut answer);
             }
         }
         Ok(answer)

@@ -17,7 +17,7 @@ use dihya::{Clock, Policy};
 
 use crate::Answer;
 use crate::log::Where;
-use reading::Reading;
+pub(crate) use reading::Reading;
 
 pub(crate) const HELP: &str = "\
 Examples:

@@ -68,6 +68,14 @@ fn text(status: &Status) -> String {
         if let Some(ledger) = &log.ledger {
             self::ledger(ledger, &mut out);
         }
+        for sink in &log.undelivered {
+            let error = sink.last_error.as_ref().map_or_else(String::new, |(at, kind)| {
+                format!(", last error {} ({kind})", minute(at))
+            });
+            let since = sink.oldest.as_deref().map_or_else(String::new, |at| format!(" since {}", minute(at)));
+            let what = format!("{} for {}{since}, {}{error}", sink.alerts, sink.sink, size(sink.bytes));
+            let _ = writeln!(out, "  {:<24}{what}", "alerts waiting");
+        }
         out.push('\n');
     }
     if status.logs.is_empty() {

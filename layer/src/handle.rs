@@ -2,7 +2,7 @@
 
 use std::fmt;
 use std::sync::{Arc, PoisonError, RwLock, Weak};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use prometheus::core::{Collector, Desc};
 use prometheus::proto::MetricFamily;
@@ -10,6 +10,7 @@ use prometheus::{Encoder, Registry, TextEncoder};
 use tracing::callsite::rebuild_interest_cache;
 use tracing_core::dispatcher::{WeakDispatch, with_default};
 
+use crate::alert::{Alert, Alerts};
 use crate::callsite::Rules;
 use crate::channel::Channel;
 use crate::core::Core;
@@ -18,6 +19,7 @@ use crate::journal::{Commit, CommitError, ShutdownReport};
 use crate::lifecycle::Lifecycle;
 use crate::policy::{ChannelPolicy, Policy};
 use crate::probe::{self, ProbeError};
+use crate::record::system::Value;
 
 /// Keeps the layer open. Dropping it drains the queues for at most five seconds and closes the files; [`Guard::shutdown`]
 /// does the same and tells what came of it. Hold it until the end of `main`.
@@ -26,16 +28,18 @@ pub struct Guard {
     handle: Handle,
     /// Ends before the journal does.
     lifecycle: Option<Lifecycle>,
+    /// Ends after that, and before the journal does.
+    alerts: Option<Alerts>,
 }
 
 impl Guard {
-    pub(crate) fn new(core: Arc<Core>, lifecycle: Option<Lifecycle>) -> Guard {
+    pub(crate) fn new(core: Arc<Core>, lifecycle: Option<Lifecycle>, alerts: Option<Alerts>) -> Guard {
         let handle = Handle { core };
         let mut first = DEFAULT.write().unwrap_or_else(PoisonError::into_inner);
         if first.strong_count() == 0 {
             *first = Arc::downgrade(&handle.core);
         }
-        Guard { handle, lifecycle }
+        Guard { handle, lifecycle, alerts }
     }
 
     /// A handle, to be cloned and passed around.
@@ -51,16 +55,29 @@ impl Guard {
 
     /// Closes the log: writes what is queued, syncs, and tells what was written and what was lost.
     pub fn shutdown(mut self, deadline: Duration) -> ShutdownReport {
+        let until = Instant::now() + deadline;
         self.lifecycle = None;
-        self.handle.core.journal.shutdown(deadline)
+        self.alerts = None;
+        let report = self.handle.core.journal.shutdown(deadline);
+        self.end(until);
+        report
+    }
+
+    /// Records come first; alerts that are left wait on disk for the next start.
+    fn end(&self, until: Instant) {
+        self.handle.core.hooks.shutdown(until);
+        self.handle.core.delivery.shutdown(until);
     }
 }
 
 impl Drop for Guard {
     fn drop(&mut self) {
         self.lifecycle = None;
+        self.alerts = None;
         probe::say_if_failed(&self.handle.core);
-        self.handle.core.journal.shutdown(Duration::from_secs(5));
+        let until = Instant::now() + AT_DROP;
+        self.handle.core.journal.shutdown(AT_DROP);
+        self.end(until);
     }
 }
 
@@ -132,6 +149,10 @@ impl Handle {
             }
         }
         self.core.metrics.follow(&policy);
+        if let Some(watch) = self.core.watch.as_ref().filter(|_| now.policy.alerts != policy.alerts) {
+            watch.follow(&policy.alerts, &self.core.metrics);
+        }
+        self.tell_cuts(&now.policy, &policy);
         self.core.replace_rules(Rules::new(policy));
         // The level that `tracing` may skip below can have changed. Where there is a single subscriber it asks the calling
         // thread's, and this thread may have none: everything would be silenced.
@@ -140,6 +161,39 @@ impl Handle {
             None => rebuild_interest_cache(),
         }
         Ok(())
+    }
+
+    /// A period that became shorter is told in the security channel.
+    fn tell_cuts(&self, now: &Policy, new: &Policy) {
+        for (now, new) in now.channels.iter().zip(&new.channels) {
+            let periods = |channel: &ChannelPolicy| {
+                let kept = &channel.retention;
+                [("floor", kept.floor), ("default", kept.default), ("ceiling", kept.ceiling)]
+            };
+            for ((period, before), (_, after)) in periods(now).into_iter().zip(periods(new)) {
+                if before.never_longer_than(after) {
+                    continue;
+                }
+                let (before, after) = (before.to_string(), after.to_string());
+                let line = self.core.system.line(
+                    Channel::SECURITY,
+                    "sys_retention_cut",
+                    "a policy that keeps records for a shorter time came into force",
+                    &[
+                        ("of", Value::Text(&now.name)),
+                        ("period", Value::Text(period)),
+                        ("from", Value::Text(&before)),
+                        ("to", Value::Text(&after)),
+                    ],
+                );
+                self.core.journal.append(Channel::SECURITY, &line);
+            }
+        }
+    }
+
+    /// The alerts that fire now, the oldest first.
+    pub fn alerts(&self) -> Vec<Alert> {
+        self.core.watch.as_ref().map(|watch| watch.firing()).unwrap_or_default()
     }
 
     /// All metrics in Prometheus' text format, for a service's own `/metrics`.
@@ -264,6 +318,9 @@ fn changes_what_is_fixed(now: &Policy, new: &Policy) -> Option<&'static str> {
     if now.state != new.state {
         return Some("`integrity.state`");
     }
+    if now.delivery != new.delivery || now.hooks != new.hooks {
+        return Some("`alerts.sinks`, `alerts.spool` or `hooks`");
+    }
     if now.channels.len() != new.channels.len() {
         return Some("the set of channels");
     }
@@ -274,8 +331,13 @@ fn changes_what_is_fixed(now: &Policy, new: &Policy) -> Option<&'static str> {
     if differs {
         return Some("a channel's name, `queue`, `on_full`, `sync` or `shard_size`");
     }
+    if now.alerts.enabled != new.alerts.enabled {
+        return Some("`alerts.enabled`");
+    }
     (now.console != new.console || now.panic_hook != new.panic_hook).then_some("`console` or `panic_hook`")
 }
+
+const AT_DROP: Duration = Duration::from_secs(5);
 
 /// The first layer opened, for calls that name none.
 static DEFAULT: RwLock<Weak<Core>> = RwLock::new(Weak::new());

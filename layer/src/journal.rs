@@ -34,6 +34,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
+use crate::alert::Watch;
 use crate::channel::Channel;
 use crate::clock::Clock;
 use crate::ledger::Fact;
@@ -83,6 +84,7 @@ impl Journal {
         metrics: Arc<Metrics>,
         system: SystemRecords,
         mirror: Option<Box<dyn Write + Send>>,
+        watch: Option<Arc<Watch>>,
     ) -> Result<Journal, OpenError> {
         let places = Arc::new(place::prepare(policy, &storage, &clock)?);
         let mirror = mirror.map(Mirror::new);
@@ -108,6 +110,7 @@ impl Journal {
                 system.clone(),
                 rules.shard_bytes,
                 mirror.clone(),
+                watch.clone(),
             );
             tell(&mut store, &found);
             if index == speaker && places.iter().zip(&pasts).any(lost_lock_file) {

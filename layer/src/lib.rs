@@ -94,6 +94,7 @@
 //!   that was installed after [`open`] prints raw messages too.
 //! - *Records are missing under load*: look at `dihya_dropped_total{reason}`, and raise that channel's `queue`.
 
+pub mod alert;
 pub mod archive;
 mod callsite;
 pub mod catalog;
@@ -108,6 +109,7 @@ pub mod fuzzing;
 mod generation;
 mod handle;
 pub mod hold;
+pub mod hook;
 mod journal;
 mod layer;
 pub mod ledger;

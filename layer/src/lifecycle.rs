@@ -14,6 +14,7 @@ use crate::channel::Channel;
 use crate::clock::Clock;
 use crate::core::Core;
 use crate::direct::Record;
+use crate::hook::{Happened, Moment};
 use crate::ledger::Ledger;
 use crate::operation::{Caller, Kind, Operation, Outcome};
 use crate::policy::Policy;
@@ -65,7 +66,7 @@ fn watch(core: &Weak<Core>, stop: &Stop) {
 }
 
 /// The service comes first. A kernel that refuses leaves us as we are.
-fn step_back() {
+pub(crate) fn step_back() {
     #[cfg(target_os = "linux")]
     let _ = rustix::process::setpriority_process(Some(rustix::thread::gettid()), NICE);
 }
@@ -78,9 +79,10 @@ fn run(core: &Arc<Core>, noted: &mut Option<i64>) {
         let is_new = noted.is_none_or(|at| core.clock.now() - at >= DAY);
         match once(&core.storage, base, &state, &rules.policy, &core.clock, is_new) {
             Ok(None) => {}
-            Ok(Some(report)) => {
+            Ok(Some((report, session))) => {
                 *noted = Some(core.clock.now());
                 tell(core, &report);
+                tell_hooks(core, &report, session);
             }
             Err(error) if error.kind() == io::ErrorKind::NotFound => {}
             Err(error) => record(core, Level::ERROR, "retention_failed", &error.to_string(), None),
@@ -96,7 +98,7 @@ fn once(
     policy: &Policy,
     clock: &Clock,
     note: bool,
-) -> io::Result<Option<Report>> {
+) -> io::Result<Option<(Report, String)>> {
     let ledger = Ledger::attach(Arc::clone(storage), base, state, clock.clone())?;
     let archives = Folders::of(Arc::clone(storage));
     let log = Log { storage: &**storage, base, ledger: &ledger, archives: &archives };
@@ -113,12 +115,29 @@ fn once(
     let mut operation = begun.map_err(|error| io::Error::other(error.to_string()))?;
     let report = log.purge(policy, &mut operation, clock, Trust::Checked, None)?;
     let done = report.purged.len() + report.finished.len();
+    let session = operation.session().to_owned();
     operation.end(match (report.failed.is_empty(), done) {
         (true, _) => Outcome::Success,
         (false, 0) => Outcome::Failure,
         (false, _) => Outcome::Partial,
     })?;
-    Ok(Some(report))
+    Ok(Some((report, session)))
+}
+
+/// A run that found nothing is nothing that happened.
+fn tell_hooks(core: &Arc<Core>, report: &Report, session: String) {
+    let gone = report.purged.len() + report.finished.len();
+    let outcome = match (report.failed.len(), gone) {
+        (0, 0) => return,
+        (0, _) => "success",
+        (_, 0) => "failure",
+        _ => "partial",
+    };
+    let bytes = report.purged.iter().map(|(_, bytes)| bytes).sum();
+    core.hooks.tell(Moment::Purge, || {
+        let happened = Happened::new(Moment::Purge, session, &core.rules().policy, &core.clock);
+        happened.counting(gone as u64, bytes).ending(outcome)
+    });
 }
 
 fn tell(core: &Arc<Core>, report: &Report) {
@@ -177,6 +196,10 @@ mod tests {
     }
 
     fn once_on(disk: &Memory, roles: &str, note: bool) -> io::Result<Option<Report>> {
+        Ok(run_once(disk, roles, note)?.map(|(report, _)| report))
+    }
+
+    fn run_once(disk: &Memory, roles: &str, note: bool) -> io::Result<Option<(Report, String)>> {
         let policy = Policy::parse(&format!("[storage]\nroot = \"/log\"\n{roles}"), "p").unwrap();
         let storage: Arc<dyn Storage> = Arc::new(disk.clone());
         let clock = Clock::manual(day("2026-06-01").unwrap());

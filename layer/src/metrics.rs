@@ -14,6 +14,7 @@ use prometheus::{
     GaugeVec, Histogram, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, IntGaugeVec, Opts,
 };
 
+use crate::alert::Severity;
 use crate::channel::Channel;
 use crate::policy::Policy;
 use crate::redact;
@@ -39,6 +40,9 @@ struct ChannelMetrics {
 
 #[derive(Debug)]
 struct Families {
+    alert_deliveries: IntCounterVec,
+    alert_spool_bytes: IntGaugeVec,
+    hook_runs: IntCounterVec,
     events: IntCounterVec,
     event_bytes: IntCounterVec,
     redactions: IntCounterVec,
@@ -50,6 +54,9 @@ struct Families {
     queue_bytes: IntGaugeVec,
     queue_capacity: IntGaugeVec,
     disk_free: prometheus::IntGauge,
+    alerts: IntCounterVec,
+    detector_evictions: IntCounterVec,
+    detector_panics: IntCounterVec,
     commit_seconds: HistogramVec,
     sync_seconds: HistogramVec,
     build_info: IntGaugeVec,
@@ -145,6 +152,56 @@ impl Metrics {
         self.families.generation_failures.with_label_values(&[check]).inc();
     }
 
+    /// An alert was said to fire.
+    pub(crate) fn alert(&self, detector: &str, severity: Severity) {
+        self.families.alerts.with_label_values(&[detector, severity.name()]).inc();
+    }
+
+    /// A detector of anomalies forgot so many keys.
+    pub(crate) fn evicted(&self, detector: &str, keys: u64) {
+        self.families.detector_evictions.with_label_values(&[detector]).inc_by(keys);
+    }
+
+    /// A detector of anomalies is switched off.
+    pub(crate) fn detector_panicked(&self, detector: &str) {
+        self.families.detector_panics.with_label_values(&[detector]).inc();
+    }
+
+    /// The detectors of anomalies, their severities as the policy has them: all of them count from 0.
+    pub(crate) fn declare_alerts<'a>(&self, detectors: impl Iterator<Item = (&'a str, Severity)>) {
+        for (detector, severity) in detectors {
+            self.families.alerts.with_label_values(&[detector, severity.name()]);
+            self.families.detector_evictions.with_label_values(&[detector]);
+            self.families.detector_panics.with_label_values(&[detector]);
+        }
+    }
+
+    /// `sink` is a receiver's name in the policy. By nothing, it begins to be shown.
+    #[cfg(feature = "alerts")]
+    pub(crate) fn delivery(&self, sink: &str, outcome: &'static str, alerts: u64) {
+        self.families.alert_deliveries.with_label_values(&[sink, outcome]).inc_by(alerts);
+    }
+
+    #[cfg(feature = "alerts")]
+    pub(crate) fn spool_bytes(&self, sink: &str, bytes: u64) {
+        self.families.alert_spool_bytes.with_label_values(&[sink]).set(i64::try_from(bytes).unwrap_or(i64::MAX));
+    }
+
+    /// `hook` is a hook's name. By nothing, it begins to be shown.
+    pub(crate) fn hook(&self, hook: &str, outcome: &'static str, runs: u64) {
+        self.families.hook_runs.with_label_values(&[hook, outcome]).inc_by(runs);
+    }
+
+    #[cfg(all(test, feature = "alerts"))]
+    pub(crate) fn deliveries(&self, sink: &str, outcome: &str) -> u64 {
+        self.families.alert_deliveries.with_label_values(&[sink, outcome]).get()
+    }
+
+    #[cfg(test)]
+    pub(crate) fn hook_count(&self, hook: &str, outcome: &str) -> u64 {
+        self.families.hook_runs.with_label_values(&[hook, outcome]).get()
+    }
+
     pub(crate) fn commit_seconds(&self, channel: Channel, seconds: f64) {
         self.channels[channel.index()].commit_seconds.observe(seconds);
     }
@@ -186,6 +243,13 @@ impl Families {
             HistogramVec::new(opts, &["channel"])
         };
         Ok(Families {
+            alert_deliveries: counters(
+                "alert_deliveries_total",
+                "Alerts by receiver and what came of them; retried counts attempts.",
+                &["sink", "outcome"],
+            )?,
+            alert_spool_bytes: gauges("alert_spool_bytes", "Bytes on disk of the receiver's spool.", &["sink"])?,
+            hook_runs: counters("hook_runs_total", "Runs of hooks, by what came of them.", &["hook", "outcome"])?,
             events: counters(
                 "events_total",
                 "Records built, by channel and level; also those lost afterwards, see dihya_dropped_total.",
@@ -213,6 +277,21 @@ impl Families {
                 opts("last_event_timestamp_seconds", "When the channel's newest record was built."),
                 &["channel"],
             )?,
+            alerts: counters(
+                "alerts_total",
+                "Alerts said to fire, also again after their cooldown, by detector and severity.",
+                &["detector", "severity"],
+            )?,
+            detector_evictions: counters(
+                "detector_evictions_total",
+                "Keys that a detector of anomalies forgot for want of room: a flood of keys hides others.",
+                &["detector"],
+            )?,
+            detector_panics: counters(
+                "detector_panics_total",
+                "Panics of a detector of anomalies, which is switched off by it.",
+                &["detector"],
+            )?,
             queue_bytes: gauges("queue_bytes", "Bytes waiting for the writer.", &["channel"])?,
             queue_capacity: gauges("queue_capacity_bytes", "Bound of the queue.", &["channel"])?,
             disk_free: prometheus::IntGauge::with_opts(opts(
@@ -227,14 +306,20 @@ impl Families {
 
     fn all(&self) -> Vec<&dyn Collector> {
         vec![
+            &self.alerts,
+            &self.alert_deliveries,
+            &self.alert_spool_bytes,
             &self.build_info,
             &self.commit_seconds,
+            &self.detector_evictions,
+            &self.detector_panics,
             &self.disk_free,
             &self.dropped,
             &self.event_bytes,
             &self.events,
             &self.sync_seconds,
             &self.generation_failures,
+            &self.hook_runs,
             &self.last_event,
             &self.queue_bytes,
             &self.queue_capacity,

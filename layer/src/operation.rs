@@ -184,6 +184,17 @@ pub enum Outcome {
     Failure,
 }
 
+impl Outcome {
+    /// The word in the ledger.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Outcome::Success => "success",
+            Outcome::Partial => "partial",
+            Outcome::Failure => "failure",
+        }
+    }
+}
+
 impl<'l> Operation<'l> {
     /// Begins an operation, if the caller may. `operator` is who answers for it, where that is another than the caller.
     ///
@@ -292,11 +303,7 @@ impl<'l> Operation<'l> {
 
     fn close(&mut self, outcome: Outcome) -> io::Result<()> {
         self.ended = true;
-        let outcome = match outcome {
-            Outcome::Success => "success",
-            Outcome::Partial => "partial",
-            Outcome::Failure => "failure",
-        };
+        let outcome = outcome.name();
         let volume = std::mem::take(&mut self.volume);
         self.record(Fact::Operation {
             operation: self.kind.name().to_owned(),

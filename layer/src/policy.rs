@@ -3,6 +3,7 @@
 //! A file is read into typed values by key (`read`, after the table in `keys`), laid over the defaults of its sector
 //! (`file`, `defaults`), and checked as a whole (`check`). `show` tells every value in force and where it comes from.
 
+mod alerts;
 mod allow;
 mod archive;
 mod check;
@@ -10,6 +11,8 @@ mod defaults;
 pub(crate) mod detectors;
 mod error;
 mod file;
+mod given;
+mod hooks;
 mod keys;
 mod period;
 mod read;
@@ -19,6 +22,7 @@ mod rules;
 #[cfg(feature = "schema")]
 mod schema;
 mod show;
+mod sinks;
 mod starter;
 mod suggest;
 mod units;
@@ -39,13 +43,19 @@ use crate::redact::allow::Allowance;
 use crate::redact::custom::Custom;
 use crate::redact::custom::code::Detector;
 
+pub(crate) use alerts::{AlertPolicy, DetectorPolicy};
 pub(crate) use archive::ArchivePolicy;
+#[cfg(feature = "alerts")]
+pub(crate) use given::{is_here, wrong_address};
+pub(crate) use given::Given;
+pub(crate) use hooks::HookPolicy;
 pub use error::{PolicyError, Problem};
 pub use period::{NotAPeriod, Period};
 pub(crate) use retention::Retention;
 pub use roles::Role;
 pub(crate) use roles::Roles;
 pub use show::{Origin, Setting};
+pub(crate) use sinks::{DeliveryPolicy, SinkPolicy, Smtp, Tls, To};
 
 /// What goes where, what is hidden, how it is kept.
 ///
@@ -84,6 +94,12 @@ pub struct Policy {
     pub(crate) lifecycle: bool,
     /// How closed shards are archived.
     pub(crate) archive: ArchivePolicy,
+    /// Which detectors of anomalies run.
+    pub(crate) alerts: AlertPolicy,
+    /// Where alerts go.
+    pub(crate) delivery: DeliveryPolicy,
+    /// What is told to other programs.
+    pub(crate) hooks: Vec<HookPolicy>,
     pub(crate) console: Option<Console>,
     /// Whether `open` installs the panic hook.
     pub(crate) panic_hook: bool,
@@ -138,6 +154,9 @@ impl Policy {
             roles: Roles::default(),
             lifecycle: false,
             archive: ArchivePolicy::default(),
+            alerts: AlertPolicy::default(),
+            delivery: DeliveryPolicy::default(),
+            hooks: Vec::new(),
             console: None,
             panic_hook: true,
             file: None,
@@ -276,6 +295,9 @@ impl PartialEq for Policy {
             && self.roles == other.roles
             && self.lifecycle == other.lifecycle
             && self.archive == other.archive
+            && self.alerts == other.alerts
+            && self.delivery == other.delivery
+            && self.hooks == other.hooks
             && self.console == other.console
             && self.panic_hook == other.panic_hook
     }

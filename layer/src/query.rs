@@ -35,7 +35,7 @@ use crate::storage::Storage;
 
 pub use filter::{Condition, Level, NotACondition};
 pub use follow::Follow;
-pub use range::{NotATime, time};
+pub use range::{NotATime, text as text_of_time, time};
 
 /// What is asked for. The default asks for everything.
 #[derive(Clone, Debug, Default)]

@@ -11,6 +11,7 @@ use std::sync::Arc;
 
 use serde::Serialize;
 
+use crate::alert::Alert;
 use crate::archive::Identities;
 use crate::catalog::{Base, Catalog, CatalogError, Places, Shard, State};
 use crate::clock::Clock;
@@ -46,8 +47,31 @@ pub struct Log {
     pub channels: Vec<Channel>,
     /// What its ledger tells; nothing if it has none.
     pub ledger: Option<Ledger>,
+    /// Alerts that wait for their receivers, one entry for each receiver that has something waiting or failed.
+    pub undelivered: Vec<Undelivered>,
     /// What somebody has to look at, a sentence each.
     pub alerts: Vec<String>,
+}
+
+/// What waits for one receiver of alerts.
+#[derive(Clone, Debug, Serialize)]
+#[non_exhaustive]
+pub struct Undelivered {
+    /// The receiver's name.
+    pub sink: String,
+    /// Alerts that wait.
+    pub alerts: u64,
+    /// Bytes of its spool.
+    pub bytes: u64,
+    /// When the oldest of them came.
+    pub oldest: Option<String>,
+    /// When the last attempt failed, and why, if the newest one did.
+    pub last_error: Option<(String, String)>,
+    /// Attempts that failed one after the other.
+    pub attempts: u32,
+    /// The alerts themselves, oldest first.
+    #[serde(skip)]
+    pub waiting: Vec<Alert>,
 }
 
 /// One channel of a log.
@@ -182,8 +206,38 @@ fn log(
         }
         Some(_) => {}
     }
+    let undelivered = undelivered(storage, policy, base, &mut alerts);
     let free_bytes = storage.free_bytes(&base.path).ok();
-    Log { instance: base.instance.clone(), path: base.path.clone(), free_bytes, channels, ledger, alerts }
+    let (instance, path) = (base.instance.clone(), base.path.clone());
+    Log { instance, path, free_bytes, channels, ledger, undelivered, alerts }
+}
+
+#[cfg(feature = "alerts")]
+fn undelivered(storage: &dyn Storage, policy: &Policy, base: &Base, alerts: &mut Vec<String>) -> Vec<Undelivered> {
+    let spool = policy.spool_folder(&base.state, base.instance.as_deref());
+    let mut all = crate::alert::deliver::undelivered(storage, &spool).unwrap_or_else(|error| {
+        alerts.push(format!("the spool of alerts in {} cannot be read: {error}", spool.display()));
+        Vec::new()
+    });
+    all.retain(|sink| sink.alerts > 0 || sink.last_error.is_some());
+    for Undelivered { sink, alerts: count, last_error, .. } in &all {
+        if let Some((at, kind)) = last_error {
+            let waiting = match count {
+                0 => String::new(),
+                1 => ", and 1 alert waits for it".to_owned(),
+                n => format!(", and {n} alerts wait for it"),
+            };
+            alerts.push(format!(
+                "the receiver {sink} did not take an alert ({kind}, {at}){waiting}: `dihya alert test {sink}` tries it"
+            ));
+        }
+    }
+    all
+}
+
+#[cfg(not(feature = "alerts"))]
+fn undelivered(_: &dyn Storage, _: &Policy, _: &Base, _: &mut Vec<String>) -> Vec<Undelivered> {
+    Vec::new()
 }
 
 /// `shards` are one channel's, the oldest first.

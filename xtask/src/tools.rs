@@ -84,6 +84,20 @@ pub(crate) const SERVERS: &[Server] = &[
         used_for: "archives go to a server that speaks S3",
         linux_only: false,
     },
+    Server {
+        program: "prometheus-alertmanager",
+        package: "prometheus-alertmanager",
+        variable: "DIHYA_ALERTMANAGER",
+        used_for: "alerts reach a real Alertmanager, and end there",
+        linux_only: false,
+    },
+    Server {
+        program: "aiosmtpd",
+        package: "aiosmtpd==1.4.6",
+        variable: "DIHYA_AIOSMTPD",
+        used_for: "alerts reach a real mail server, over TLS and not",
+        linux_only: false,
+    },
 ];
 
 /// What was found of [`SERVERS`], and why the rest was not.
@@ -168,9 +182,9 @@ fn locate(server: &Server) -> Option<PathBuf> {
     }
 }
 
-/// Packages that pip knows by extras; Debian's names have no brackets.
+/// Packages that pip knows by extras or versions; Debian's names have neither brackets nor `==`.
 fn is_python(server: &Server) -> bool {
-    server.package.contains('[')
+    server.package.contains(['[', '='])
 }
 
 /// Below the build's folder: another program of this name on the path may lack the packages beside it.

@@ -18,7 +18,7 @@ use crate::{Answer, log};
 const EVIDENCE: [&str; 2] = ["audit", "security"];
 
 /// A query, and what it needs to be answered.
-pub(super) struct Reading {
+pub(crate) struct Reading {
     query: Query,
     evidence: Vec<&'static str>,
     reason: Option<String>,
@@ -26,7 +26,7 @@ pub(super) struct Reading {
 
 impl Reading {
     /// Finds out what evidence the query would read, and asks for the reason.
-    pub(super) fn new(
+    pub(crate) fn new(
         mut query: Query,
         policy: &Policy,
         catalog: &Catalog,
@@ -64,7 +64,7 @@ impl Reading {
     }
 
     /// Enters the reading, shows what was asked for, and enters how much it was.
-    pub(super) fn on_record(
+    pub(crate) fn on_record(
         &self,
         policy: &Policy,
         catalog: &Catalog,

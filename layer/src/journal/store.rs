@@ -19,6 +19,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use crate::alert::Watch;
 use crate::clock::Clock;
 use crate::ledger::Fact;
 use crate::mirror::Mirror;
@@ -41,8 +42,9 @@ pub(crate) struct Store {
     pub(crate) system: SystemRecords,
     pub(crate) shard_bytes: u64,
     mirror: Option<Mirror>,
-    /// Whether the mirror gets what comes to be held. Not while the journal opens: that may fail yet.
-    mirroring: bool,
+    watch: Option<Arc<Watch>>,
+    /// Whether mirror and detectors get what comes to be held. Not while the journal opens: that may fail yet.
+    shows: bool,
     pub(crate) live: Option<Live>,
     /// Which of the places is in use.
     pub(crate) place: usize,
@@ -67,6 +69,7 @@ impl Store {
         system: SystemRecords,
         shard_bytes: u64,
         mirror: Option<Mirror>,
+        watch: Option<Arc<Watch>>,
     ) -> Store {
         Store {
             lane,
@@ -76,7 +79,8 @@ impl Store {
             system,
             shard_bytes,
             mirror,
-            mirroring: false,
+            watch,
+            shows: false,
             live: None,
             place: 0,
             held: Vec::new(),
@@ -94,7 +98,7 @@ impl Store {
         let line = self.line(event, text, attributes);
         let from = self.held.len();
         self.held.extend_from_slice(&line);
-        self.mirror_from(from);
+        self.show_from(from);
     }
 
     /// Adds one of the layer's own records before everything that is not written yet.
@@ -105,7 +109,7 @@ impl Store {
         attributes: &[(&'static str, Value<'_>)],
     ) {
         let line = self.line(event, text, attributes);
-        self.copy(&line);
+        self.show(&line);
         self.held.splice(self.written..self.written, line);
     }
 
@@ -113,24 +117,31 @@ impl Store {
         self.system.line(self.lane.channel, event, text, attributes)
     }
 
-    /// Gives the mirror what was held so far, and from now on what comes.
-    pub(crate) fn start_mirror(&mut self) {
-        self.mirroring = true;
-        self.mirror_from(0);
+    /// Shows mirror and detectors what was held so far, and from now on what comes.
+    pub(crate) fn start_showing(&mut self) {
+        self.shows = true;
+        self.show_from(0);
     }
 
-    /// Copies what is held from an offset on to the mirror. To be called once for every line, when it comes to be held:
-    /// it may be written to files more than once.
-    pub(crate) fn mirror_from(&self, from: usize) {
+    /// Shows what is held from an offset on. To be called once for every line, when it comes to be held: it may be written
+    /// to files more than once.
+    pub(crate) fn show_from(&self, from: usize) {
         if from < self.held.len() {
-            self.copy(&self.held[from..]);
+            self.show(&self.held[from..]);
         }
     }
 
-    fn copy(&self, lines: &[u8]) {
-        let Some(mirror) = self.mirror.as_ref().filter(|_| self.mirroring) else { return };
-        if mirror.write(lines).is_err() {
+    fn show(&self, lines: &[u8]) {
+        if !self.shows {
+            return;
+        }
+        if let Some(mirror) = &self.mirror
+            && mirror.write(lines).is_err()
+        {
             self.lane.metrics.write_error(self.lane.channel, "mirror");
+        }
+        if let Some(watch) = &self.watch {
+            watch.observe(self.lane.channel, lines);
         }
     }
 

@@ -114,10 +114,20 @@ pub(super) fn why(pattern: &str, channel: &str) -> &'static str {
             "a fifth less room than level 1 on a web service's records; levels above cost much more time for little"
         }
         "archive.recipients" => "nobody else's key is known",
+        "alerts.spool" => "the folder `spool` in the state folder",
+        "alerts.spool_bytes" => "some ten thousand alerts: more than anybody reads, less than a disk notices",
+        "alerts.sinks" => "whom to tell is for somebody to decide",
+        "alerts.sinks.*.min_severity" => "every alert: a receiver can choose for itself",
+        "alerts.sinks.*.tls" => "no answer of the server can make it send in the clear",
+        "alerts.sinks.*.port" => "the usual one of this `tls`",
+        "hooks" => "nobody is told unless somebody decides so",
+        "hooks.*.method" => "what most services take",
+        "hooks.*.timeout" => "long enough for a service that wakes up, short enough for somebody who waits",
         "console" => "standard output and error belong to the service",
         "console.format" => "a console is read by people",
         "console.stream" => "standard output may be the service's own result",
         "channels.*.retention.source" => "the file sets periods and names no source",
+        pattern if pattern.starts_with("alerts.") => super::alerts::why(pattern),
         _ => "the default",
     }
 }

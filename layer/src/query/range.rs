@@ -86,7 +86,8 @@ pub(super) fn bytes(micros: i64) -> Text {
     text.try_into().unwrap_or([b'0'; LEN])
 }
 
-pub(super) fn text(micros: i64) -> String {
+/// A time as records have it: microseconds since 1970-01-01T00:00:00Z as RFC 3339, so that it sorts as text.
+pub fn text(micros: i64) -> String {
     String::from_utf8_lossy(&bytes(micros)).into_owned()
 }
 
