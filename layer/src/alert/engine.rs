@@ -216,8 +216,8 @@ impl Engine {
         self.each("ledger", None, |detector, found| detector.fact(entry, found));
     }
 
-    /// A second has passed, on the clock and on a monotonic one. Hands on what is to be said.
-    pub(crate) fn tick(&mut self, clock: i64, monotonic: i64, salt: &Salt, say: impl FnMut(Alert)) {
+    /// What the clock says, and a monotonic one: before anything else that a tick does.
+    pub(crate) fn clock(&mut self, clock: i64, monotonic: i64) {
         let step = self.stream.tick(clock, monotonic);
         if step < 0 {
             let behind = Some((step.saturating_abs(), ""));
@@ -225,10 +225,9 @@ impl Engine {
                 Batch { channel: "", records: 0, at: self.stream.now(), behind, ahead: None, patience: 0 };
             self.each("security", None, |detector, found| detector.batch(&batch, found));
         }
-        self.pass(salt, say);
     }
 
-    /// The same where there is no clock but that of the records.
+    /// A second has passed. Hands on what is to be said.
     pub(crate) fn pass(&mut self, salt: &Salt, mut say: impl FnMut(Alert)) {
         let now = self.stream.now();
         self.each("", None, |detector, found| detector.tick(now, found));

@@ -171,8 +171,9 @@ fn tick(core: &Core, watch: &Watch, tails: &mut [Tail]) -> Vec<Alert> {
     }
     let mut alerts = Vec::new();
     let mut engine = watch.engine();
+    engine.clock(core.clock.now(), core.clock.monotonic());
     entries.iter().for_each(|entry| engine.fact(entry));
-    engine.tick(core.clock.now(), core.clock.monotonic(), watch.salt(), |alert| alerts.push(alert));
+    engine.pass(watch.salt(), |alert| alerts.push(alert));
     for (detector, keys) in engine.take_evicted() {
         core.metrics.evicted(detector, keys);
     }

@@ -494,7 +494,8 @@ fn a_clock_set_forward_resolves_nothing_while_a_tick_can_see_it() {
     let mut said = Vec::new();
     let second = 1_000_000;
     let tick = |engine: &mut Engine, clock: i64, passed: i64, said: &mut Vec<Alert>| {
-        engine.tick((NOON + clock) * second, passed * second, &salt, |alert| said.push(alert));
+        engine.clock((NOON + clock) * second, passed * second);
+        engine.pass(&salt, |alert| said.push(alert));
     };
     tick(&mut engine, 0, 0, &mut said);
     for at in 0..5 {
@@ -589,7 +590,8 @@ proptest! {
                 \"attributes\":{{\"source\":\"{text}\",\"session_ref\":\"{text}\",\"resource\":{text}}},\"redactions\":{{\"a\":99}}");
             let line = story.line(i64::from(at), "security", &fields);
             engine.observe(n % 6, line.as_bytes(), 0);
-            engine.tick(i64::from(at), i64::from(at), &salt, |_| ());
+            engine.clock(i64::from(at), i64::from(at));
+            engine.pass(&salt, |_| ());
         }
         prop_assert_eq!(engine.take_panicked(), Vec::<&str>::new());
     }
