@@ -64,7 +64,9 @@ impl Test {
         let Some(tried) = deliver::test(&policy, sink, &Clock::system()) else {
             let known: Vec<&str> = policy.sink_names().into_iter().map(|(name, _)| name).collect();
             return Err(Answer::unclear(match known.as_slice() {
-                [] => format!("error: the policy has no receiver {sink}, and no other: add a table [alerts.sinks.{sink}]\n"),
+                [] => format!(
+                    "error: the policy has no receiver {sink}, and no other: add a table [alerts.sinks.{sink}]\n"
+                ),
                 known => format!("error: the policy has no receiver {sink}; it has {}\n", known.join(", ")),
             }));
         };
@@ -87,7 +89,8 @@ impl List {
     fn answer(self) -> Result<Answer, Answer> {
         let wrong = |error: &dyn std::fmt::Display| Answer::wrong(format!("error: {error}\n"));
         let policy = allowed(&self.place)?;
-        let catalog = Catalog::read(&Local, &Places::of(&policy), &Clock::system()).map_err(|error| wrong(&error))?;
+        let catalog =
+            Catalog::read(&Local, &Places::of(&policy), &Clock::system()).map_err(|error| wrong(&error))?;
         let (mut list, mut out) = (Vec::new(), String::new());
         for base in &catalog.bases {
             let spool = policy.spool_folder(&base.state, base.instance.as_deref());

@@ -118,7 +118,8 @@ impl Command {
                 (_, 0) => Outcome::Failure,
                 _ => Outcome::Partial,
             };
-            let bytes = report.archived.iter().flat_map(|(_, receipts)| receipts).map(|receipt| receipt.bytes).sum();
+            let bytes =
+                report.archived.iter().flat_map(|(_, receipts)| receipts).map(|receipt| receipt.bytes).sum();
             let happened = Happened::new(Moment::Archive, operation.session(), &policy, &clock)
                 .counting(report.archived.len() as u64, bytes)
                 .ending(outcome.name());

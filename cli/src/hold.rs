@@ -227,7 +227,8 @@ impl Release {
             // Who may not release learns nothing of what is there.
             log::caller().may(Kind::HoldRelease, &policy).or_else(|_| {
                 let fact = Fact::HoldReleased { id: self.id.clone() };
-                record(log, &policy, &clock, Kind::HoldRelease, None, self.because.reason.as_deref(), fact).map(drop)
+                record(log, &policy, &clock, Kind::HoldRelease, None, self.because.reason.as_deref(), fact)
+                    .map(drop)
             })?;
             if holds {
                 let fact = Fact::HoldReleased { id: self.id.clone() };

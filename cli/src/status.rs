@@ -69,10 +69,12 @@ fn text(status: &Status) -> String {
             self::ledger(ledger, &mut out);
         }
         for sink in &log.undelivered {
-            let error = sink.last_error.as_ref().map_or_else(String::new, |(at, kind)| {
-                format!(", last error {} ({kind})", minute(at))
-            });
-            let since = sink.oldest.as_deref().map_or_else(String::new, |at| format!(" since {}", minute(at)));
+            let error = sink
+                .last_error
+                .as_ref()
+                .map_or_else(String::new, |(at, kind)| format!(", last error {} ({kind})", minute(at)));
+            let since =
+                sink.oldest.as_deref().map_or_else(String::new, |at| format!(" since {}", minute(at)));
             let what = format!("{} for {}{since}, {}{error}", sink.alerts, sink.sink, size(sink.bytes));
             let _ = writeln!(out, "  {:<24}{what}", "alerts waiting");
         }

@@ -35,8 +35,11 @@ impl Folder {
         fs::write(folder.0.join("key"), "a key of tests\n").unwrap();
         let root = folder.0.join("logs");
         let text = format!("[service]\nname = \"clinic\"\n[storage]\nroot = \"{}\"\n{more}", root.display());
-        fs::write(folder.0.join("dihya.toml"), text.replace("KEY", &folder.0.join("key").display().to_string()))
-            .unwrap();
+        fs::write(
+            folder.0.join("dihya.toml"),
+            text.replace("KEY", &folder.0.join("key").display().to_string()),
+        )
+        .unwrap();
         folder
     }
 
@@ -85,7 +88,8 @@ fn server(answer: &'static str) -> (String, Receiver<Got>) {
             let mut body = vec![0; length.unwrap().parse().unwrap()];
             reader.read_exact(&mut body).unwrap();
             hand.send(Got(head, serde_json::from_slice(&body).unwrap())).unwrap();
-            write!(stream, "HTTP/1.1 {answer}\r\ncontent-length: 6\r\nconnection: close\r\n\r\nno way").unwrap();
+            write!(stream, "HTTP/1.1 {answer}\r\ncontent-length: 6\r\nconnection: close\r\n\r\nno way")
+                .unwrap();
         }
     });
     (url, got)
@@ -149,7 +153,14 @@ fn status_and_list_tell_when_nothing_waits_and_what_does() {
     .unwrap();
     let run = folder.run("alert list");
     assert_eq!(run.code, 1, "{}", run.err);
-    for text in ["siem: 1 alert waits", "4 attempts failed", "HTTP 503", "2026-11-21 10:00", "auth_spray", "12 accounts"] {
+    for text in [
+        "siem: 1 alert waits",
+        "4 attempts failed",
+        "HTTP 503",
+        "2026-11-21 10:00",
+        "auth_spray",
+        "12 accounts",
+    ] {
         assert!(run.out.contains(text), "{text}: {}", run.out);
     }
     let json: Value = serde_json::from_str(&folder.run("alert list --json").out).unwrap();
@@ -195,14 +206,19 @@ fn a_purge_and_a_hold_make_pages_in_a_database_like_notions() {
     let folder = Folder::new("notion", &format!("[hooks.register]\nurl = \"{url}/v1/pages\"\n{NOTION}"));
     folder.log();
     let next = || got.recv_timeout(Duration::from_secs(5)).unwrap();
-    let run = folder.run("hold add case-1 --ground a_claim --owner legal --review 2099-01-01 --channel audit");
+    let run =
+        folder.run("hold add case-1 --ground a_claim --owner legal --review 2099-01-01 --channel audit");
     assert_eq!((run.code, run.err.as_str()), (0, ""), "{}", run.out);
     let Got(head, page) = next();
     assert!(head.starts_with("POST /v1/pages HTTP/1.1\r\n"), "{head}");
     let lower = head.to_lowercase();
-    assert!(lower.contains("\r\nauthorization: bearer a-token-of-tests\r\n"), "the header from the environment");
+    assert!(
+        lower.contains("\r\nauthorization: bearer a-token-of-tests\r\n"),
+        "the header from the environment"
+    );
     assert!(lower.contains("\r\nnotion-version: 2022-06-28\r\n"), "{head}");
-    let title = |page: &Value| page["properties"]["Name"]["title"][0]["text"]["content"].as_str().unwrap().to_owned();
+    let title =
+        |page: &Value| page["properties"]["Name"]["title"][0]["text"]["content"].as_str().unwrap().to_owned();
     assert_eq!(title(&page), "clinic: hold (success)");
     assert!(!page.to_string().contains("case-1"), "how an operator calls it is not told");
 
@@ -227,6 +243,10 @@ fn a_hook_that_fails_is_a_warning_and_what_was_done_is_done() {
     folder.log();
     let run = folder.run("hold add case-1 --ground a_claim --owner legal --review 2099-01-01");
     assert_eq!(run.code, 1);
-    assert!(run.err.starts_with("warning: the hook register was not told of this hold: HTTP 401"), "{}", run.err);
+    assert!(
+        run.err.starts_with("warning: the hook register was not told of this hold: HTTP 401"),
+        "{}",
+        run.err
+    );
     assert!(folder.run("hold list").out.contains("case-1"), "it holds");
 }

@@ -48,10 +48,18 @@ fn no_alert_names_anybody_or_repeats_what_was_sent() {
     let text = String::from_utf8_lossy(&alerts).into_owned();
     assert!(text.contains("auth_bruteforce") && text.contains("\"fingerprint\""), "safe parts are there");
     // A positive control: who it was does stand in the log.
-    let log: Vec<u8> = disk.files().into_iter().filter(|(path, _)| path.starts_with("/logs/security")).flat_map(|f| f.1).collect();
+    let log: Vec<u8> = disk
+        .files()
+        .into_iter()
+        .filter(|(path, _)| path.starts_with("/logs/security"))
+        .flat_map(|f| f.1)
+        .collect();
     let search = Search::new(&people);
     let named = search.leaks([("log", log.as_slice())]);
-    assert_eq!(named.iter().map(|leak| leak.canary).collect::<std::collections::BTreeSet<_>>().len(), people.len());
+    assert_eq!(
+        named.iter().map(|leak| leak.canary).collect::<std::collections::BTreeSet<_>>().len(),
+        people.len()
+    );
 
     assert!(search.leaks([("alerts", alerts.as_slice())]).is_empty(), "an alert names somebody");
     let leaks = Search::new(&secrets).leaks([("alerts", alerts.as_slice())]);

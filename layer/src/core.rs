@@ -59,9 +59,7 @@ pub(crate) struct Core {
 impl Core {
     pub(crate) fn new(rules: Rules, parts: Parts) -> Core {
         static NEXT: AtomicU64 = AtomicU64::new(1);
-        let Parts {
-            storage, clock, rng, metrics, journal, siblings, watch, system, delivery, hooks
-        } = parts;
+        let Parts { storage, clock, rng, metrics, journal, siblings, watch, system, delivery, hooks } = parts;
         Core {
             id: NEXT.fetch_add(1, Ordering::Relaxed),
             epoch: AtomicU64::new(0),

@@ -165,7 +165,8 @@ impl Handle {
             return Err(GenerationError::Record(RecordError::NotAccepted));
         }
         core.hooks.tell(Moment::Generation, || {
-            let happened = Happened::new(Moment::Generation, String::from_utf8_lossy(&id), &rules.policy, &core.clock);
+            let happened =
+                Happened::new(Moment::Generation, String::from_utf8_lossy(&id), &rules.policy, &core.clock);
             happened.ending(generation.status.as_str())
         });
         Ok(Recorded { receipt: Receipt::new(Channel::GENERATION, id), failed_checks })
@@ -186,7 +187,8 @@ impl Handle {
         core.hooks.tell(Moment::Export, || {
             // No record and no session tells of it: its time is its name.
             let at = core.clock.now();
-            Happened::new(Moment::Export, format!("export-{at}"), &core.rules().policy, &core.clock).counting(count, 0)
+            Happened::new(Moment::Export, format!("export-{at}"), &core.rules().policy, &core.clock)
+                .counting(count, 0)
         });
         Ok(count)
     }

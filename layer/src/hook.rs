@@ -189,7 +189,11 @@ pub fn run_now(policy: &Policy, happened: &Happened) -> Vec<(String, String)> {
 /// The policy's own hooks.
 pub(crate) fn of(policy: &Policy) -> Vec<Arc<dyn Hook>> {
     #[cfg(feature = "alerts")]
-    return policy.hooks.iter().map(|hook| Arc::new(http::HttpHook::new(hook.clone())) as Arc<dyn Hook>).collect();
+    return policy
+        .hooks
+        .iter()
+        .map(|hook| Arc::new(http::HttpHook::new(hook.clone())) as Arc<dyn Hook>)
+        .collect();
     #[cfg(not(feature = "alerts"))]
     {
         // A policy with hooks is refused without the feature.

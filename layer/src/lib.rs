@@ -83,6 +83,12 @@
 //! [`ledger`]: from outside, by `dihya plan` and `dihya purge`, or by the layer itself, every hour, if the policy says
 //! `lifecycle.run = true`. It deletes nothing otherwise.
 //!
+//! # Alerts and hooks
+//!
+//! The writers' threads look for anomalies in what they write ([`alert`]); what fires is a record, a count, and, with the feature
+//! `alerts`, a message to the policy's receivers, at least once. A [`hook`] in code or in the policy hears of generations,
+//! archives, purges, exports and holds. None of it runs on a thread that logs.
+//!
 //! # Troubleshooting
 //!
 //! - *Nothing is written*: was the guard dropped? `let _ = …` drops at once. Is the event less severe than the channel's

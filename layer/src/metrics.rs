@@ -184,7 +184,10 @@ impl Metrics {
 
     #[cfg(feature = "alerts")]
     pub(crate) fn spool_bytes(&self, sink: &str, bytes: u64) {
-        self.families.alert_spool_bytes.with_label_values(&[sink]).set(i64::try_from(bytes).unwrap_or(i64::MAX));
+        self.families
+            .alert_spool_bytes
+            .with_label_values(&[sink])
+            .set(i64::try_from(bytes).unwrap_or(i64::MAX));
     }
 
     /// `hook` is a hook's name. By nothing, it begins to be shown.
@@ -248,8 +251,16 @@ impl Families {
                 "Alerts by receiver and what came of them; retried counts attempts.",
                 &["sink", "outcome"],
             )?,
-            alert_spool_bytes: gauges("alert_spool_bytes", "Bytes on disk of the receiver's spool.", &["sink"])?,
-            hook_runs: counters("hook_runs_total", "Runs of hooks, by what came of them.", &["hook", "outcome"])?,
+            alert_spool_bytes: gauges(
+                "alert_spool_bytes",
+                "Bytes on disk of the receiver's spool.",
+                &["sink"],
+            )?,
+            hook_runs: counters(
+                "hook_runs_total",
+                "Runs of hooks, by what came of them.",
+                &["hook", "outcome"],
+            )?,
             events: counters(
                 "events_total",
                 "Records built, by channel and level; also those lost afterwards, see dihya_dropped_total.",

@@ -187,9 +187,7 @@ impl Options {
         let siblings = Siblings::new(warn_of_siblings);
         let delivery = deliver(&policy, &journal, &storage, &clock, &rng, &metrics)?;
         let hooks = Hooks::start(hooks, &metrics).map_err(|source| OpenError::Thread { source })?;
-        let parts = Parts {
-            storage, clock, rng, metrics, journal, siblings, watch, system, delivery, hooks
-        };
+        let parts = Parts { storage, clock, rng, metrics, journal, siblings, watch, system, delivery, hooks };
         let core = Arc::new(Core::new(Rules::new(policy), parts));
         if panics {
             panic::watch(&core);

@@ -45,11 +45,11 @@ use crate::redact::custom::code::Detector;
 
 pub(crate) use alerts::{AlertPolicy, DetectorPolicy};
 pub(crate) use archive::ArchivePolicy;
+pub use error::{PolicyError, Problem};
+pub(crate) use given::Given;
 #[cfg(feature = "alerts")]
 pub(crate) use given::{is_here, wrong_address};
-pub(crate) use given::Given;
 pub(crate) use hooks::HookPolicy;
-pub use error::{PolicyError, Problem};
 pub use period::{NotAPeriod, Period};
 pub(crate) use retention::Retention;
 pub use roles::Role;

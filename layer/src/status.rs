@@ -213,7 +213,12 @@ fn log(
 }
 
 #[cfg(feature = "alerts")]
-fn undelivered(storage: &dyn Storage, policy: &Policy, base: &Base, alerts: &mut Vec<String>) -> Vec<Undelivered> {
+fn undelivered(
+    storage: &dyn Storage,
+    policy: &Policy,
+    base: &Base,
+    alerts: &mut Vec<String>,
+) -> Vec<Undelivered> {
     let spool = policy.spool_folder(&base.state, base.instance.as_deref());
     let mut all = crate::alert::deliver::undelivered(storage, &spool).unwrap_or_else(|error| {
         alerts.push(format!("the spool of alerts in {} cannot be read: {error}", spool.display()));

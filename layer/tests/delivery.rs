@@ -121,7 +121,10 @@ fn a_receiver_that_hangs_holds_up_neither_records_nor_the_end_and_is_told_after_
     let key = std::env::temp_dir().join(format!("dihya-delivery-key-{}", std::process::id()));
     std::fs::write(&key, "a key of tests").unwrap();
     let sink = |url: &str| {
-        format!("[alerts.sinks.siem]\ntype = \"webhook\"\nurl = \"{url}\"\nsecret_file = \"{}\"\n", key.display())
+        format!(
+            "[alerts.sinks.siem]\ntype = \"webhook\"\nurl = \"{url}\"\nsecret_file = \"{}\"\n",
+            key.display()
+        )
     };
     let (_layer, guard) = options(&disk, &sink(&hangs())).open().unwrap();
     fail_logins(&guard, "u-1");
@@ -157,7 +160,10 @@ fn a_receiver_that_hangs_holds_up_neither_records_nor_the_end_and_is_told_after_
 fn a_secret_that_is_not_there_keeps_the_service_from_starting() {
     let sink = "[alerts.sinks.chat]\ntype = \"slack\"\nurl_env = \"DIHYA_NO_SUCH_VARIABLE\"\n";
     let error = options(&Memory::new(), sink).open().map(drop).unwrap_err().to_string();
-    assert!(error.contains("alerts.sinks.chat.url_env") && error.contains("DIHYA_NO_SUCH_VARIABLE is not set"), "{error}");
+    assert!(
+        error.contains("alerts.sinks.chat.url_env") && error.contains("DIHYA_NO_SUCH_VARIABLE is not set"),
+        "{error}"
+    );
 }
 
 struct Told(&'static str, Arc<Mutex<Vec<Happened>>>);
@@ -181,8 +187,7 @@ fn a_hook_hears_of_a_generation_by_its_records_id_and_its_panic_harms_nothing() 
     let heard: Arc<Mutex<Vec<Happened>>> = Arc::default();
     let (_layer, guard) =
         options(&Memory::new(), "").hook(Told("officer", Arc::clone(&heard))).open().unwrap();
-    let file = std::env::temp_dir().join(format!("dihya-delivery-export-{}", std::process::id()));
-    assert_eq!(guard.handle().export_generations(&file).unwrap(), 0);
+    assert_eq!(guard.handle().export_generations("/log/export.jsonl").unwrap(), 0);
     let generation = Generation {
         user_id: "u_17".into(),
         project_name: "shop".into(),
@@ -200,7 +205,6 @@ fn a_hook_hears_of_a_generation_by_its_records_id_and_its_panic_harms_nothing() 
         let line = format!("dihya_hook_runs_total{{hook=\"officer\",{count}");
         assert!(handle.metrics().contains(&line), "{line}");
     }
-    std::fs::remove_file(file).unwrap();
 }
 
 #[test]

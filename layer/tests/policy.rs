@@ -57,6 +57,7 @@ fn right_files_are_taken_and_shown_with_where_each_value_comes_from() {
     for (name, text) in right {
         let policy = Policy::parse(&text, "dihya.toml").unwrap_or_else(|e| panic!("{name}\n{}", e.report()));
         insta::assert_snapshot!(format!("shown-{name}"), policy.to_toml(true));
+        assert_eq!(Policy::parse(&policy.to_toml(true), "again").unwrap(), policy, "{name} reads back");
     }
 }
 

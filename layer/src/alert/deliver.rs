@@ -192,7 +192,10 @@ impl Shared {
 /// What the receivers and hooks of a policy take from the environment or from files, and is not there.
 pub(crate) fn missing(policy: &Policy) -> Vec<Problem> {
     let sinks = policy.delivery.sinks.iter().flat_map(|sink| {
-        sink.to.given().into_iter().map(move |(key, given)| (format!("alerts.sinks.{}.{key}", sink.name), given))
+        sink.to
+            .given()
+            .into_iter()
+            .map(move |(key, given)| (format!("alerts.sinks.{}.{key}", sink.name), given))
     });
     let hooks = policy.hooks.iter().flat_map(|hook| {
         let headers = hook.headers.iter().map(|(_, _, value)| ("headers", value));
@@ -207,7 +210,11 @@ pub(crate) fn missing(policy: &Policy) -> Vec<Problem> {
                 Given::Env(_) => format!("{key}_env"),
                 _ => format!("{key}_file"),
             };
-            Some(Problem::of(key, "a variable or file that gives a value when the service starts", &why.to_string()))
+            Some(Problem::of(
+                key,
+                "a variable or file that gives a value when the service starts",
+                &why.to_string(),
+            ))
         })
         .collect()
 }

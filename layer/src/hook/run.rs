@@ -80,7 +80,8 @@ impl Hooks {
             for outcome in Outcome::ALL {
                 metrics.hook(&name(&*line.hook), outcome.name(), 0);
             }
-            let (hook, shared, metrics) = (Arc::clone(&line.hook), Arc::clone(&line.shared), Arc::clone(metrics));
+            let (hook, shared, metrics) =
+                (Arc::clone(&line.hook), Arc::clone(&line.shared), Arc::clone(metrics));
             std::thread::Builder::new().name("dihya-hooks".into()).spawn(move || {
                 thread::forbid();
                 watch(&hook, &shared, &metrics);
@@ -198,7 +199,10 @@ fn run(
 ) -> (Outcome, String) {
     if worker.is_none() {
         if hanging.load(Ordering::Acquire) >= MOST_HANGING {
-            return (Outcome::Dropped, format!("not run, since {MOST_HANGING} runs before it have not ended"));
+            return (
+                Outcome::Dropped,
+                format!("not run, since {MOST_HANGING} runs before it have not ended"),
+            );
         }
         match Worker::start(hook, hanging) {
             Ok(new) => *worker = Some(new),
@@ -239,7 +243,9 @@ impl Worker {
             thread::forbid();
             let _alive = alive;
             for happened in todo {
-                let ran = catch_unwind(AssertUnwindSafe(|| hook.run(&happened).map_err(|error| masked(&error.to_string()))));
+                let ran = catch_unwind(AssertUnwindSafe(|| {
+                    hook.run(&happened).map_err(|error| masked(&error.to_string()))
+                }));
                 let told = match ran {
                     Ok(Ok(())) => (Outcome::Done, String::new()),
                     Ok(Err(error)) => (Outcome::Failed, error),
@@ -329,10 +335,13 @@ mod tests {
         let metrics = metrics();
         let sum = Arc::new(AtomicUsize::new(0));
         let theirs = Arc::clone(&sum);
-        let hook = Acts("sum", Box::new(move |n| {
-            theirs.fetch_add(n as usize, Ordering::SeqCst);
-            if n == 7 { Err("no".to_owned()) } else { Ok(()) }
-        }));
+        let hook = Acts(
+            "sum",
+            Box::new(move |n| {
+                theirs.fetch_add(n as usize, Ordering::SeqCst);
+                if n == 7 { Err("no".to_owned()) } else { Ok(()) }
+            }),
+        );
         let hooks = Hooks::start(vec![Arc::new(hook)], &metrics).unwrap();
         for (moment, n) in [(Moment::Purge, 1), (Moment::Hold, 100), (Moment::Purge, 7), (Moment::Purge, 2)] {
             tell(&hooks, moment, n);
@@ -352,7 +361,10 @@ mod tests {
         tell(&hooks, Moment::Purge, 1);
         tell(&hooks, Moment::Purge, 2);
         end(&hooks);
-        assert_eq!((metrics.hook_count("brittle", "panicked"), metrics.hook_count("brittle", "done")), (1, 1));
+        assert_eq!(
+            (metrics.hook_count("brittle", "panicked"), metrics.hook_count("brittle", "done")),
+            (1, 1)
+        );
     }
 
     #[test]
@@ -360,10 +372,13 @@ mod tests {
         let metrics = metrics();
         let (free, wait) = std::sync::mpsc::channel::<()>();
         let wait = Mutex::new(wait);
-        let hangs = Acts("hangs", Box::new(move |_| {
-            let _ = wait.lock().map(|wait| wait.recv());
-            Ok(())
-        }));
+        let hangs = Acts(
+            "hangs",
+            Box::new(move |_| {
+                let _ = wait.lock().map(|wait| wait.recv());
+                Ok(())
+            }),
+        );
         let (told, quick) = std::sync::mpsc::channel();
         let quick_one = Acts("quick", Box::new(move |_| told.send(()).map_err(|e| e.to_string())));
         let hooks = Hooks::start(vec![Arc::new(hangs), Arc::new(quick_one)], &metrics).unwrap();

@@ -59,7 +59,10 @@ impl Template {
     }
 
     /// With what happened in its places, escaped as JSON demands.
-    #[cfg_attr(not(any(feature = "alerts", test)), expect(dead_code, reason = "hooks over HTTP alone have bodies"))]
+    #[cfg_attr(
+        not(any(feature = "alerts", test)),
+        expect(dead_code, reason = "hooks over HTTP alone have bodies")
+    )]
     pub(crate) fn fill(&self, happened: &Happened) -> String {
         let escaped = |text: &str| {
             let quoted = Value::from(text).to_string();
@@ -94,10 +97,13 @@ mod tests {
     #[test]
     fn what_is_filled_in_stays_inside_its_quotes() {
         let policy = Policy::sector(Sector::Generic);
-        let mut happened = Happened::new(Moment::Purge, "a\"b\\c\nd", &policy, &Clock::manual(0)).counting(3, 4096);
+        let mut happened =
+            Happened::new(Moment::Purge, "a\"b\\c\nd", &policy, &Clock::manual(0)).counting(3, 4096);
         happened.instance = Some("\"},{\"x\":\"".to_owned());
-        let template =
-            Template::parse("{ \"what\": \"{{event}} {{ id }}\", \"who\": \"{{instance}}\", \"n\": {{count}} }").unwrap();
+        let template = Template::parse(
+            "{ \"what\": \"{{event}} {{ id }}\", \"who\": \"{{instance}}\", \"n\": {{count}} }",
+        )
+        .unwrap();
         let value: Value = serde_json::from_str(&template.fill(&happened)).unwrap();
         assert_eq!(value["what"], "purge a\"b\\c\nd");
         assert_eq!(value["who"], "\"},{\"x\":\"");

@@ -302,6 +302,7 @@ impl super::show::Lister<'_> {
         let alerts = self.policy.alerts.clone();
         self.add("alerts.enabled", alerts.enabled);
         self.add("alerts.cooldown", super::units::write_duration(alerts.cooldown));
+        self.spool();
         for detector in &alerts.detectors {
             let key = |name: &str| format!("alerts.detectors.{}.{name}", detector.name);
             self.add(&key("enabled"), detector.enabled);

@@ -90,6 +90,8 @@ pub(super) fn read_one(values: &mut Values, table: &str, name: &str, may_be_text
     match forms.first().copied()? {
         "_env" => values.text(&key("_env")).map(|name| Given::Env(name.to_owned())),
         "_file" => values.text(&key("_file")).map(|path| Given::File(path.into())),
+        // As an unknown key it was told of already.
+        _ if values.problems.iter().any(|problem| problem.key() == key("")) => None,
         _ if !may_be_text => {
             values.report_hidden(
                 Problem::new(key(""), format!("{name}_env or {name}_file"), "a secret in the policy's text")
@@ -183,7 +185,8 @@ pub(super) fn read_address(
             return None;
         }
         if url.contains(['?', '#']) {
-            let help = "what stands behind `?` is often a key: name the whole address by `url_env` or `url_file`";
+            let help =
+                "what stands behind `?` is often a key: name the whole address by `url_env` or `url_file`";
             let problem = Problem::new(key, "an address without a query", "one with a query").help(help);
             values.report_hidden(problem);
             return None;
@@ -200,10 +203,13 @@ mod tests {
 
     #[test]
     fn an_address_is_refused_that_would_carry_a_secret_in_the_clear() {
-        for fine in ["https://a.example/x", "http://127.0.0.1:9093", "http://[::1]:9/x", "http://localhost/x"] {
+        for fine in ["https://a.example/x", "http://127.0.0.1:9093", "http://[::1]:9/x", "http://localhost/x"]
+        {
             assert_eq!(wrong_address(fine, false), "", "{fine}");
         }
-        for wrong in ["ftp://a", "https://", "https://a b/", "http://a.example/x", "http://127.0.0.1.example/"] {
+        for wrong in
+            ["ftp://a", "https://", "https://a b/", "http://a.example/x", "http://127.0.0.1.example/"]
+        {
             assert_ne!(wrong_address(wrong, false), "", "{wrong}");
         }
         assert_ne!(wrong_address(&format!("https://{}:{}@a.example/", "ada", "x"), true), "");

@@ -122,8 +122,11 @@ fn headers(values: &mut Values, table: &str) -> Vec<(String, String, Given)> {
                 "headers_file" => Given::File(last.into()),
                 _ => {
                     if given::holds_secret(text) || is_credential(name) {
-                        let problem =
-                            Problem::new(format!("{key}[{index}]"), "nothing secret", "what looks like a secret");
+                        let problem = Problem::new(
+                            format!("{key}[{index}]"),
+                            "nothing secret",
+                            "what looks like a secret",
+                        );
                         values.report_hidden(problem.help(
                             "write `headers_env = [\"Authorization: Bearer NAME_OF_VARIABLE\"]`, or `headers_file` with a file's name",
                         ));

@@ -400,11 +400,7 @@ const KEYS: &[Key] = &[
         "The environment variable with the webhook's key, Alertmanager's bearer token or the mail user's password.",
     ),
     key("alerts.sinks.*.secret_file", Kind::Text(&rules::FILE), "The file with the same, read each time."),
-    key(
-        "alerts.sinks.*.min_severity",
-        Kind::Choice(&SEVERITIES),
-        "The least severe alert that it gets.",
-    ),
+    key("alerts.sinks.*.min_severity", Kind::Choice(&SEVERITIES), "The least severe alert that it gets."),
     key("alerts.sinks.*.host", Kind::Text(&rules::HOST), "The mail server."),
     key("alerts.sinks.*.port", Kind::Number { min: 1, max: 65_535 }, "The mail server's port."),
     key(
@@ -415,14 +411,22 @@ const KEYS: &[Key] = &[
     key("alerts.sinks.*.from", Kind::Text(&rules::MAIL), "The address that mails are from."),
     key("alerts.sinks.*.to", Kind::Texts(&rules::MAIL), "The addresses that mails go to."),
     key("alerts.sinks.*.user", Kind::Text(&rules::USER), "The user of the mail server."),
-    key("hooks", Kind::Named(&rules::SINK), "What is told to other programs over HTTP, each with a name of its own."),
+    key(
+        "hooks",
+        Kind::Named(&rules::SINK),
+        "What is told to other programs over HTTP, each with a name of its own.",
+    ),
     key("hooks.*", Kind::Table, "One hook."),
     key(
         "hooks.*.events",
         Kind::Texts(&rules::FIELD),
         "What it tells of: generation, archive, purge, export, erase, hold.",
     ),
-    key("hooks.*.url", Kind::Text(&rules::ADDRESS), "Its address, https or http, if nothing in it is secret."),
+    key(
+        "hooks.*.url",
+        Kind::Text(&rules::ADDRESS),
+        "Its address, https or http, if nothing in it is secret.",
+    ),
     key("hooks.*.url_env", Kind::Text(&rules::VARIABLE), "The environment variable with its address."),
     key("hooks.*.url_file", Kind::Text(&rules::FILE), "The file with its address, read each time."),
     key("hooks.*.method", Kind::Choice(&["POST", "PUT", "PATCH"]), "The method of its request."),

@@ -301,6 +301,10 @@ impl Reader<'_> {
             }
             (kind, DeValue::String(text)) => match scalar(kind, text) {
                 Ok(value) => self.set(path, value),
+                // Whoever takes it for the secret itself has written that there.
+                Err(expected) if pattern.ends_with("_env") => {
+                    self.out.report_hidden(Problem::new(path, expected, "a text that is none"));
+                }
                 Err(expected) => {
                     let mut problem = Problem::new(path, expected, quote(text));
                     if let Some(near) = suggest::nearest(text, choices(kind).iter().copied()) {
@@ -375,6 +379,9 @@ impl Reader<'_> {
         } else if let Some(elsewhere) = keys::all().find(|k| k.name() == name && !k.parent().is_empty()) {
             let place = elsewhere.parent().replace('*', "NAME").replace(".#", "");
             problem = problem.help(format!("`{name}` belongs in [{place}]"));
+        }
+        if rules::HOLDS_NO_SECRET.contains(&parent) {
+            return self.out.report_hidden(problem);
         }
         self.out.report(problem);
     }

@@ -180,7 +180,9 @@ pub(super) const HOST: Shape = Shape {
     expected: "a host's name or address, without a port",
     pattern: "^[A-Za-z0-9.:-]+$",
     max: 253,
-    fits: |text| in_length(text, 253) && text.bytes().all(|b| b.is_ascii_alphanumeric() || b".:-".contains(&b)),
+    fits: |text| {
+        in_length(text, 253) && text.bytes().all(|b| b.is_ascii_alphanumeric() || b".:-".contains(&b))
+    },
 };
 
 /// What lettre takes is decided where it is built.
@@ -193,7 +195,9 @@ pub(super) const MAIL: Shape = Shape {
         text.len() <= 254
             && parts.is_some_and(|(local, host)| {
                 !local.is_empty()
-                    && local.bytes().all(|b| b.is_ascii_alphanumeric() || b"!#$%&'*+-/=?^_`{|}~.".contains(&b))
+                    && local
+                        .bytes()
+                        .all(|b| b.is_ascii_alphanumeric() || b"!#$%&'*+-/=?^_`{|}~.".contains(&b))
                     && !host.is_empty()
                     && host.bytes().all(|b| b.is_ascii_alphanumeric() || b".-".contains(&b))
             })

@@ -95,7 +95,7 @@ impl Policy {
         list.add("archive.level", self.archive.level);
         list.add("archive.recipients", json!(self.archive.recipients));
         list.alerts();
-        list.delivery();
+        list.sinks();
         list.hooks();
         match self.console {
             None => list.add("console", Value::Null),
@@ -342,11 +342,15 @@ impl Lister<'_> {
         }
     }
 
-    fn delivery(&mut self) {
+    /// Among the other values of `[alerts]`.
+    pub(super) fn spool(&mut self) {
         let delivery = &self.policy.delivery;
         self.add("alerts.spool", delivery.spool.as_ref().map(|spool| spool.to_string_lossy()).as_deref());
         self.add("alerts.spool_bytes", units::write_bytes(delivery.spool_bytes));
-        for sink in &delivery.sinks {
+    }
+
+    fn sinks(&mut self) {
+        for sink in &self.policy.delivery.sinks {
             let table = format!("alerts.sinks.{}", sink.name);
             self.add(&format!("{table}.type"), sink.to.name());
             for (name, given) in sink.to.given() {
@@ -382,7 +386,8 @@ impl Lister<'_> {
             self.add(&format!("{table}.events"), json!(moments));
             self.given(&table, "url", &hook.url);
             self.add(&format!("{table}.method"), hook.method);
-            let mut headers = [("headers", Vec::new()), ("headers_env", Vec::new()), ("headers_file", Vec::new())];
+            let mut headers =
+                [("headers", Vec::new()), ("headers_env", Vec::new()), ("headers_file", Vec::new())];
             for (name, before, value) in &hook.headers {
                 let (at, value) = match value {
                     Given::Text(text) => (0, text.clone()),

@@ -126,7 +126,8 @@ impl Policy {
             .chain(self.hooks.iter().map(|hook| format!("hooks.{}", hook.name)))
         {
             let expected = "no receiver: this program is built without delivery";
-            problems.push(Problem::new(key, expected, "one").help("build it with the feature `alerts` of dihya"));
+            problems
+                .push(Problem::new(key, expected, "one").help("build it with the feature `alerts` of dihya"));
         }
         #[cfg(feature = "alerts")]
         let _ = problems;
@@ -210,19 +211,21 @@ fn smtp(values: &mut Values, table: &str) -> Option<Smtp> {
         let expected = "\"implicit\" or \"starttls\" for a server on another machine";
         values.report(Problem::new(key("tls"), expected, "\"none\""));
     }
-    let login = match (values.text(&key("user")).map(str::to_owned), given::read_one(values, table, "secret", false)) {
-        (Some(user), Some(password)) => Some((user, password)),
-        (None, None) => None,
-        (Some(_), None) => {
-            let expected = "secret_env or secret_file beside a user: its password";
-            values.report(Problem::new(key("secret_env"), expected, "none"));
-            None
-        }
-        (None, Some(_)) => {
-            values.report(Problem::new(key("user"), "the user whose password this is", "none"));
-            None
-        }
-    };
+    let login =
+        match (values.text(&key("user")).map(str::to_owned), given::read_one(values, table, "secret", false))
+        {
+            (Some(user), Some(password)) => Some((user, password)),
+            (None, None) => None,
+            (Some(_), None) => {
+                let expected = "secret_env or secret_file beside a user: its password";
+                values.report(Problem::new(key("secret_env"), expected, "none"));
+                None
+            }
+            (None, Some(_)) => {
+                values.report(Problem::new(key("user"), "the user whose password this is", "none"));
+                None
+            }
+        };
     let default = match tls {
         Tls::Implicit => 465,
         Tls::Starttls => 587,
@@ -237,9 +240,8 @@ fn smtp(values: &mut Values, table: &str) -> Option<Smtp> {
 }
 
 /// Keys that not every type has.
-const OF_ONE_KIND: [&str; 11] = [
-    "url", "url_env", "url_file", "secret_env", "secret_file", "host", "port", "tls", "from", "to", "user",
-];
+const OF_ONE_KIND: [&str; 11] =
+    ["url", "url_env", "url_file", "secret_env", "secret_file", "host", "port", "tls", "from", "to", "user"];
 
 /// Some ten thousand alerts: more than anybody reads, less than a disk notices.
 const SPOOL_BYTES: u64 = 10 << 20;

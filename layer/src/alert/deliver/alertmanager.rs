@@ -22,7 +22,10 @@ pub(super) struct Alertmanager {
 
 impl Alertmanager {
     pub(super) fn request(&self, message: &Message<'_>) -> Result<Request, Failure> {
-        let url = format!("{}/api/v2/alerts", http::address(&self.url, self.token.is_none())?.trim_end_matches('/'));
+        let url = format!(
+            "{}/api/v2/alerts",
+            http::address(&self.url, self.token.is_none())?.trim_end_matches('/')
+        );
         let mut headers = vec![("Content-Type".to_owned(), "application/json".to_owned())];
         if let Some(token) = &self.token {
             headers.push(("Authorization".to_owned(), format!("Bearer {}", http::secret(token)?)));

@@ -77,7 +77,8 @@ impl Client {
             built = built.header(name, value);
         }
         let built = built.body(request.body.clone());
-        let built = built.map_err(|_| Failure::Address("it is no address of the web, or a header is none"))?;
+        let built =
+            built.map_err(|_| Failure::Address("it is no address of the web, or a header is none"))?;
         let host = built.uri().authority().map(http::uri::Authority::as_str).unwrap_or_default();
         let agent = if crate::policy::is_here(host) { &self.here } else { &self.agent };
         // What the client logs can have the address in it, which may be a secret, and nobody's layer is to see it.

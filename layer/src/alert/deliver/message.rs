@@ -26,7 +26,9 @@ pub(crate) struct Message<'m> {
 /// The key of an alert in one state: the same for each attempt and after a restart, another once the alert has changed.
 pub(crate) fn key(alert: &Alert) -> String {
     let mut hash = Sha256::new();
-    for part in [&alert.service, alert.instance.as_deref().unwrap_or_default(), &alert.detector, &alert.fingerprint] {
+    for part in
+        [&alert.service, alert.instance.as_deref().unwrap_or_default(), &alert.detector, &alert.fingerprint]
+    {
         hash.update(part.as_bytes());
         hash.update([0]);
     }

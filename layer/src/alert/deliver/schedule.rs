@@ -42,7 +42,8 @@ mod tests {
     #[test]
     fn waits_grow_to_five_minutes_and_take_any_part_of_it() {
         let longest = |attempt| backoff(attempt, u64::MAX).as_secs_f64();
-        for (attempt, seconds) in [(1, 1.0), (2, 2.0), (5, 16.0), (9, 256.0), (10, 300.0), (4_000_000, 300.0)] {
+        for (attempt, seconds) in [(1, 1.0), (2, 2.0), (5, 16.0), (9, 256.0), (10, 300.0), (4_000_000, 300.0)]
+        {
             assert!((longest(attempt) - seconds).abs() < 0.001, "{attempt}: {}", longest(attempt));
         }
         assert_eq!(backoff(8, 0), LEAST);

@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 
 use serde::{Deserialize, Serialize};
 
+use super::Outcome;
 use super::alertmanager::{self, Alertmanager};
 use super::answer::{Answer, Failure};
 use super::http::{Client, Request};
@@ -16,7 +17,6 @@ use super::schedule::backoff;
 use super::slack::Slack;
 use super::spool::{Spool, Waiting};
 use super::webhook::Webhook;
-use super::Outcome;
 use crate::alert::{Alert, Severity, Status};
 use crate::clock::{Clock, Rng, ThreadRng};
 use crate::ledger;
@@ -302,10 +302,11 @@ impl<'s> Run<'s> {
             }
             let mut until = due.unwrap_or(now + IDLE).min(now + IDLE);
             if !self.firing.is_empty() {
-                if self.again <= now && resting.is_none() {
+                let again = self.again.max(resting.unwrap_or(now));
+                if again <= now {
                     return (Vec::new(), false);
                 }
-                until = until.min(self.again.max(now + LEAST));
+                until = until.min(again);
             }
             let waited = self.sink.changed.wait_timeout(state, until.saturating_duration_since(now));
             state = waited.unwrap_or_else(PoisonError::into_inner).0;
@@ -423,10 +424,9 @@ impl<'s> Run<'s> {
         let items: Vec<Item> =
             self.firing.values().map(|alert| Item { key: key(alert), alert: alert.clone() }).collect();
         for items in items.chunks(GROUP) {
-            if let Answer::Later { why, .. } | Answer::Rejected(why) =
-                self.sink.way.send(&Message { items, now, is_test: false })
-            {
-                self.note(&why);
+            match self.sink.way.send(&Message { items, now, is_test: false }) {
+                Answer::Delivered => self.rested(),
+                Answer::Later { why, .. } | Answer::Rejected(why) => self.note(&why),
             }
         }
     }
@@ -444,7 +444,6 @@ const FIRING: usize = 1_000;
 const TIMEOUT: Duration = Duration::from_secs(if cfg!(test) { 2 } else { 10 });
 /// Nothing is due: look after what expires.
 const IDLE: Duration = Duration::from_secs(60);
-const LEAST: Duration = Duration::from_millis(100);
 const AFTER_PANIC: Duration = Duration::from_secs(1);
 /// 24 hours.
 const LIFETIME: i64 = 86_400_000_000;

@@ -27,10 +27,14 @@ impl Slack {
 /// Neither fingerprints nor records' ids: a chat is read by more people than a log.
 fn posted(message: &Message<'_>) -> Value {
     let title = format!("{}: {}", escaped(&message.service()), message.title());
-    let mut blocks = vec![json!({ "type": "section", "text": { "type": "mrkdwn", "text": format!("*{title}*") } })];
-    blocks.extend(message.alerts().take(SHOWN).map(|alert| {
-        json!({ "type": "section", "text": { "type": "mrkdwn", "text": told(alert) } })
-    }));
+    let mut blocks =
+        vec![json!({ "type": "section", "text": { "type": "mrkdwn", "text": format!("*{title}*") } })];
+    blocks.extend(
+        message
+            .alerts()
+            .take(SHOWN)
+            .map(|alert| json!({ "type": "section", "text": { "type": "mrkdwn", "text": told(alert) } })),
+    );
     let more = message.items.len().saturating_sub(SHOWN);
     if more > 0 {
         let text = format!("and {more} more");

@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use lettre::message::Mailbox;
 use lettre::message::header::ContentType;
-use lettre::transport::smtp::authentication::Credentials;
 use lettre::transport::smtp::Error;
+use lettre::transport::smtp::authentication::Credentials;
 use lettre::{Message as Mail, SmtpTransport, Transport as _};
 use tracing::subscriber::{NoSubscriber, with_default};
 

@@ -51,7 +51,10 @@ fn policy(sinks: &str) -> Policy {
 /// A webhook to this address, signed with a key of these tests.
 fn webhook(name: &str, url: &str) -> String {
     let key = secret_file("a key of tests");
-    format!("[alerts.sinks.{name}]\ntype = \"webhook\"\nurl = \"{url}\"\nsecret_file = \"{}\"\n", key.display())
+    format!(
+        "[alerts.sinks.{name}]\ntype = \"webhook\"\nurl = \"{url}\"\nsecret_file = \"{}\"\n",
+        key.display()
+    )
 }
 
 struct Running {
@@ -68,8 +71,8 @@ fn start(policy: &Policy) -> Running {
 fn start_on(policy: &Policy, disk: &Memory, clock: Clock) -> Running {
     let metrics = Arc::new(Metrics::new(policy));
     let storage: Arc<dyn Storage> = Arc::new(disk.clone());
-    let delivery =
-        Delivery::start(policy, Path::new("/spool"), &storage, &clock, &Rng::seeded(7), &metrics).expect("starts");
+    let delivery = Delivery::start(policy, Path::new("/spool"), &storage, &clock, &Rng::seeded(7), &metrics)
+        .expect("starts");
     Running { delivery, metrics, disk: disk.clone(), clock }
 }
 

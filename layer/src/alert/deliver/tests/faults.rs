@@ -36,7 +36,11 @@ fn what_is_refused_for_good_goes_alone_and_the_rest_of_its_group_arrives() {
         let running = start(&policy(&webhook("a", &server.url)));
         (1..=3).for_each(|count| running.delivery.offer(alert(count)));
         until("all are judged", || running.counts("a")[0] == 2 && running.counts("a")[3] == 1);
-        assert_eq!(server.got()[0].json()["data"]["alerts"].as_array().map(Vec::len), Some(3), "one message first");
+        assert_eq!(
+            server.got()[0].json()["data"]["alerts"].as_array().map(Vec::len),
+            Some(3),
+            "one message first"
+        );
         running.end();
         assert_eq!(running.counts("a"), [2, 0, 0, 1, 0]);
         assert_eq!(spool::look(&running.disk, Path::new("/spool/a")).expect("reads").0.len(), 0);
@@ -47,11 +51,8 @@ fn what_is_refused_for_good_goes_alone_and_the_rest_of_its_group_arrives() {
 fn a_receiver_that_hangs_and_one_that_is_not_there_delay_no_other() {
     let hangs = Server::start(|_, _| Reply::Hang);
     let quick = Server::start(|_, _| Reply::Status(200));
-    let sinks = [
-        webhook("hangs", &hangs.url),
-        webhook("nobody", "http://127.0.0.1:9"),
-        webhook("quick", &quick.url),
-    ];
+    let sinks =
+        [webhook("hangs", &hangs.url), webhook("nobody", "http://127.0.0.1:9"), webhook("quick", &quick.url)];
     let running = start(&policy(&sinks.concat()));
     for count in 1..=3 {
         running.delivery.offer(alert(count));
@@ -102,7 +103,8 @@ fn a_flood_never_waits_and_every_loss_is_counted() {
     let metrics = Arc::new(Metrics::new(&policy));
     let storage: Arc<dyn Storage> = Arc::new(Memory::new());
     let (clock, rng) = (Clock::system(), Rng::system());
-    let sink = Sink::open(&policy.delivery.sinks[0], 1 << 20, Path::new("/spool"), &storage, &clock, &rng, &metrics);
+    let sink =
+        Sink::open(&policy.delivery.sinks[0], 1 << 20, Path::new("/spool"), &storage, &clock, &rng, &metrics);
     // Nobody empties the queue, as if the disk hung.
     let shared = Arc::new(Shared {
         sinks: vec![Arc::new(sink.expect("opens"))],

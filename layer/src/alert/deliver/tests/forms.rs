@@ -48,7 +48,10 @@ fn a_chat_gets_words_and_no_identifier() {
     let message = got.json();
     assert_eq!(message["text"], "clinic: 1 alert firing, high");
     let text = message["blocks"][1]["text"]["text"].as_str().expect("a block for the alert");
-    assert_eq!(text, "*high* `auth_bruteforce` 5 &lt; 6 &amp; 'x'\n5 of 5 on security since 2026-11-21 10:00 UTC");
+    assert_eq!(
+        text,
+        "*high* `auth_bruteforce` 5 &lt; 6 &amp; 'x'\n5 of 5 on security since 2026-11-21 10:00 UTC"
+    );
     assert!(!got.body.contains(&odd.fingerprint) && !got.body.contains("019aa0f0"));
 }
 
@@ -105,9 +108,14 @@ fn text() -> impl Strategy<Value = String> {
 }
 
 fn any_alert() -> impl Strategy<Value = Alert> {
-    let texts = (text(), text(), text(), text(), text(), proptest::option::of(text()), proptest::option::of(text()));
+    let texts =
+        (text(), text(), text(), text(), text(), proptest::option::of(text()), proptest::option::of(text()));
     (texts, any::<(u64, u64, bool)>(), -62_135_596_800_000_000i64..253_402_300_799_000_000).prop_map(
-        |((detector, fingerprint, channel, summary, service, record, instance), (count, threshold, over), at)| {
+        |(
+            (detector, fingerprint, channel, summary, service, record, instance),
+            (count, threshold, over),
+            at,
+        )| {
             let status = if over { Status::Resolved } else { Status::Firing };
             Alert {
                 status,

@@ -36,7 +36,11 @@ fn alerts_of_a_killed_process_are_delivered_by_the_next_one() {
     // It accepts, and never answers: the child dies in the middle of an attempt.
     let hangs = Server::start(|_, _| Reply::Hang);
     let mut child = Command::new(std::env::current_exe().expect("this program"))
-        .args(["--exact", "alert::deliver::tests::kill::child_offers_alerts_until_it_is_killed", "--nocapture"])
+        .args([
+            "--exact",
+            "alert::deliver::tests::kill::child_offers_alerts_until_it_is_killed",
+            "--nocapture",
+        ])
         .env(SPOOL, &spool)
         .env(URL, &hangs.url)
         .stdout(Stdio::piped())

@@ -59,7 +59,8 @@ fn a_real_alertmanager_has_an_alert_within_two_seconds_and_its_end() {
     let Some(alertmanager) = program(name, "DIHYA_ALERTMANAGER") else { return };
     let folder = folder("alertmanager");
     let config = folder.join("am.yml");
-    std::fs::write(&config, "route: { receiver: nobody }\nreceivers: [ { name: nobody } ]\n").expect("writes");
+    std::fs::write(&config, "route: { receiver: nobody }\nreceivers: [ { name: nobody } ]\n")
+        .expect("writes");
     let port = port();
     let child = Command::new(alertmanager)
         .arg(format!("--config.file={}", config.display()))
@@ -132,7 +133,11 @@ import time
 while True: time.sleep(60)
 "#;
 
-fn mail_server(server: &OsString, port: u16, more: &[&str]) -> (Server, BufReader<std::process::ChildStdout>) {
+fn mail_server(
+    server: &OsString,
+    port: u16,
+    more: &[&str],
+) -> (Server, BufReader<std::process::ChildStdout>) {
     let folder = folder(&format!("mail-{port}"));
     // The Python of the folder that the server is installed in has its modules.
     let mut child = Command::new(Path::new(server).with_file_name("python3"))
@@ -160,7 +165,11 @@ fn a_real_mail_server_gets_one_digest_and_again_after_it_refused_for_now() {
          to = [\"ops@example.org\", \"dpo@example.org\"]\n"
     )));
     running.delivery.offer(alert(5));
-    running.delivery.offer(Alert { status: Status::Resolved, ends_at: Some(running.clock.now()), ..alert(6) });
+    running.delivery.offer(Alert {
+        status: Status::Resolved,
+        ends_at: Some(running.clock.now()),
+        ..alert(6)
+    });
     until("they are delivered", || running.counts("mail")[0] == 2);
     assert_eq!(running.counts("mail"), [2, 2, 0, 0, 0]);
     let mut line = String::new();
@@ -218,7 +227,8 @@ fn a_certificate_nobody_vouches_for_is_refused_and_a_known_one_taken() {
                 command.env("SSL_CERT_FILE", &cert);
             }
             let out = String::from_utf8_lossy(&command.output().expect("starts").stdout).into_owned();
-            let told = out.lines().find_map(|line| line.split_once("told: ")).map(|(_, told)| told.to_owned());
+            let told =
+                out.lines().find_map(|line| line.split_once("told: ")).map(|(_, told)| told.to_owned());
             told.unwrap_or_else(|| panic!("the child said nothing: {out}"))
         };
         assert!(told(false, &password).starts_with("false TLS failed"), "{tls}: {}", told(false, &password));
