@@ -14,7 +14,7 @@ use crate::journal::seal::Seal;
 use crate::ledger::{Entry, FILE, FOLDER, Fact, ShardRef};
 use crate::operation::Kind;
 use crate::retain::Rule;
-use crate::storage::Storage;
+use crate::storage::{self, Storage};
 
 /// What one ledger has told so far.
 #[derive(Clone, Debug, Default)]
@@ -74,7 +74,11 @@ impl Told {
         names: &[String],
     ) -> io::Result<bool> {
         let path = base.join(FOLDER).join(FILE);
-        let len = storage.stat(&path)?.map_or(0, |stat| stat.len);
+        let len = match storage.stat(&path)? {
+            Some(stat) if stat.kind == storage::Kind::File => stat.len,
+            None if self.offset == 0 => 0,
+            _ => return Err(io::Error::new(io::ErrorKind::NotFound, "the ledger is gone")),
+        };
         if len < self.offset {
             // Another ledger, or one that was rolled back: all of it is read.
             *self = Told::default();
