@@ -60,8 +60,18 @@ fn every_channel_has_all_its_series_before_the_first_event() {
             value(&text, &format!("dihya_{name}{{channel=\"{channel}\"}}"));
         }
         for kind in [
-            "open", "write", "sync", "link", "mirror", "replaced", "damaged", "changed", "recovery", "checkpoint",
-            "lock_file", "ledger",
+            "open",
+            "write",
+            "sync",
+            "link",
+            "mirror",
+            "replaced",
+            "damaged",
+            "changed",
+            "recovery",
+            "checkpoint",
+            "lock_file",
+            "ledger",
         ] {
             value(&text, &format!("dihya_write_errors_total{{channel=\"{channel}\",kind=\"{kind}\"}}"));
         }
@@ -69,7 +79,8 @@ fn every_channel_has_all_its_series_before_the_first_event() {
             value(&text, &format!("dihya_purged_records_total{{channel=\"{channel}\",reason=\"{reason}\"}}"));
         }
     }
-    for name in ["legal_holds", "legal_hold_review_timestamp_seconds", "disk_free_bytes", "look_errors_total"] {
+    for name in ["legal_holds", "legal_hold_review_timestamp_seconds", "disk_free_bytes", "look_errors_total"]
+    {
         value(&text, &format!("dihya_{name}"));
     }
     assert_eq!(value(&text, "dihya_log_created_timestamp_seconds"), NOON as f64 / 1e6);
@@ -95,7 +106,8 @@ fn a_records_age_and_its_limit_are_told_by_the_calendar() {
     assert_eq!(limit, 365.0 * 86_400.0);
     assert_eq!(value(&text, "dihya_seal_timestamp_seconds{channel=\"audit\"}"), NOON as f64 / 1e6 + 86_400.0);
 
-    let longer = POLICY.to_owned() + "[channels.audit]\nretention = { floor = \"P1M\", default = \"P1M\", ceiling = \"P2M\" }\n";
+    let longer = POLICY.to_owned()
+        + "[channels.audit]\nretention = { floor = \"P1M\", default = \"P1M\", ceiling = \"P2M\" }\n";
     handle.reload(Policy::parse(&longer, "p").unwrap()).unwrap();
     let limit = value(&handle.metrics(), "dihya_retention_limit_seconds{channel=\"audit\"}");
     assert_eq!(limit, 61.0 * 86_400.0, "a reload counts at once: to 2027-01-20");
@@ -147,8 +159,15 @@ fn happening() -> impl Strategy<Value = Happening> {
 /// A fact that somebody with the key entered, with texts that no part of this program would write.
 fn fact(n: u8, a: &str, b: &str) -> Fact {
     let id = if n.is_multiple_of(2) { format!("{a}/{b}") } else { "audit/2026-11-20".to_owned() };
-    let shard =
-        ShardRef { shard: id.clone(), size: 1, root: Hash::empty(), bytes: 1, records: 3, first: None, last: None };
+    let shard = ShardRef {
+        shard: id.clone(),
+        size: 1,
+        root: Hash::empty(),
+        bytes: 1,
+        records: 3,
+        first: None,
+        last: None,
+    };
     let policy = PolicyRef { version: None, sha256: String::new() };
     match n % 7 {
         0 => Fact::Purged { shard, store: b.into(), rule: a.into(), policy },

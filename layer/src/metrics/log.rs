@@ -24,13 +24,13 @@ use crate::storage::Storage;
 pub(super) struct Log {
     names: Vec<String>,
     families: Families,
+    /// How long each channel may keep a record. Apart from what is held while a disk is read, which may stand.
+    ceilings: Mutex<Vec<Period>>,
     state: Mutex<State>,
 }
 
 #[derive(Debug, Default)]
 struct State {
-    /// How long each channel may keep a record.
-    ceilings: Vec<Period>,
     bases: Vec<Base>,
     /// What the counters show.
     shown: Vec<ChannelTold>,
@@ -79,19 +79,20 @@ impl Log {
             }
         }
         let shown = vec![ChannelTold::default(); names.len()];
-        let log = Log { names, families, state: Mutex::new(State { shown, ..State::default() }) };
+        let state = Mutex::new(State { shown, ..State::default() });
+        let log = Log { names, families, ceilings: Mutex::default(), state };
         log.follow(policy);
         log
     }
 
     /// Follows a change of policy, which may change how long records are kept.
     pub(super) fn follow(&self, policy: &Policy) {
-        self.state().ceilings = policy.channels.iter().map(|channel| channel.retention.ceiling).collect();
+        *lock(&self.ceilings) = policy.channels.iter().map(|channel| channel.retention.ceiling).collect();
     }
 
     /// Looks, and sets the metrics. What cannot be looked at stays as it was last seen, and is counted.
     pub(super) fn look(&self, storage: &dyn Storage, bases: &[PathBuf], now: i64) {
-        let mut state = self.state();
+        let mut state = lock(&self.state);
         state.bases.resize_with(bases.len(), Base::default);
         for (base, path) in state.bases.iter_mut().zip(bases) {
             if base.look(storage, path, &self.names).is_err() {
@@ -122,7 +123,8 @@ impl Log {
 
     fn show(&self, state: &mut State, now: i64) {
         let families = &self.families;
-        let State { ceilings, bases, shown } = state;
+        let State { bases, shown } = state;
+        let ceilings = lock(&self.ceilings).clone();
         for (at, name) in self.names.iter().enumerate() {
             let told: Vec<&ChannelTold> =
                 bases.iter().filter_map(|base| base.told.channels.get(at)).collect();
@@ -160,10 +162,6 @@ impl Log {
         // One that cannot be read is to be looked at now.
         let review = holds.values().map(|review| (*review).max(1_000_000)).min();
         families.legal_hold_review.set(seconds(review.unwrap_or(0)));
-    }
-
-    fn state(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -295,6 +293,10 @@ impl Families {
             &self.verified,
         ]
     }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 fn raise(shown: &mut u64, to: u64, counter: &IntCounter) {
