@@ -22,6 +22,7 @@ use crate::policy::{Policy, state_folder};
 use crate::storage::Storage;
 
 pub use facts::Facts;
+pub(crate) use facts::first as first_record;
 pub use id::{NotAShardId, ShardId};
 
 /// The shards under one or more roots, as their names tell.

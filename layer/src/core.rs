@@ -53,6 +53,8 @@ pub(crate) struct Core {
     pub(crate) delivery: Delivery,
     /// Who is told what happens.
     pub(crate) hooks: Hooks,
+    #[cfg(feature = "serve")]
+    pub(crate) exporters: crate::metrics::Exporters,
     tail: Box<[u8]>,
 }
 
@@ -79,6 +81,8 @@ impl Core {
             system,
             delivery,
             hooks,
+            #[cfg(feature = "serve")]
+            exporters: crate::metrics::Exporters::default(),
         }
     }
 

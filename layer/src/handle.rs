@@ -4,9 +4,9 @@ use std::fmt;
 use std::sync::{Arc, PoisonError, RwLock, Weak};
 use std::time::{Duration, Instant};
 
+use prometheus::Registry;
 use prometheus::core::{Collector, Desc};
 use prometheus::proto::MetricFamily;
-use prometheus::{Encoder, Registry, TextEncoder};
 use tracing::callsite::rebuild_interest_cache;
 use tracing_core::dispatcher::{WeakDispatch, with_default};
 
@@ -17,6 +17,7 @@ use crate::core::Core;
 use crate::direct::{Receipt, Record};
 use crate::journal::{Commit, CommitError, ShutdownReport};
 use crate::lifecycle::Lifecycle;
+use crate::metrics::Format;
 use crate::policy::{ChannelPolicy, Policy};
 use crate::probe::{self, ProbeError};
 use crate::record::system::Value;
@@ -67,6 +68,9 @@ impl Guard {
     fn end(&self, until: Instant) {
         self.handle.core.hooks.shutdown(until);
         self.handle.core.delivery.shutdown(until);
+        // Last: how the end goes can still be scraped.
+        #[cfg(feature = "serve")]
+        self.handle.core.exporters.end();
     }
 }
 
@@ -197,20 +201,48 @@ impl Handle {
     }
 
     /// All metrics in Prometheus' text format, for a service's own `/metrics`.
+    ///
+    /// It looks at the disk (the ledger's length, free room) and takes a millisecond or so: in an async service, call it
+    /// where blocking is allowed.
     pub fn metrics(&self) -> String {
-        let mut text = Vec::new();
+        self.exposition(Format::Text)
+    }
+
+    /// The same in another format, as a scraper's `Accept` header asks for it.
+    pub fn metrics_as(&self, format: Format) -> String {
+        self.exposition(format)
+    }
+
+    fn exposition(&self, format: Format) -> String {
         // A registry sorts what it gathers, so that two texts can be compared.
         let registry = Registry::new();
-        let gathered = self.register(&registry).map(|()| registry.gather());
-        match gathered.and_then(|families| TextEncoder::new().encode(&families, &mut text)) {
-            Ok(()) => String::from_utf8_lossy(&text).into_owned(),
+        match self.register(&registry) {
+            Ok(()) => format.write(&registry.gather()),
             Err(error) => format!("# dihya: {error}\n"),
         }
+    }
+
+    /// Serves the metrics over HTTP, at `/metrics` of this address, on a thread of its own, until the guard ends. See
+    /// [`metrics::serve`](crate::metrics::serve).
+    ///
+    /// # Errors
+    /// If the address cannot be listened on, or the layer is shut down.
+    #[cfg(feature = "serve")]
+    pub fn serve_metrics(
+        &self,
+        address: impl std::net::ToSocketAddrs,
+    ) -> Result<std::net::SocketAddr, crate::metrics::ServeError> {
+        crate::metrics::serve_of(self, address)
     }
 
     /// Adds the metrics to a registry of the service's own, which then gathers them with the rest.
     pub fn register(&self, registry: &prometheus::Registry) -> prometheus::Result<()> {
         registry.register(Box::new(self.clone()))
+    }
+
+    #[cfg(feature = "serve")]
+    pub(crate) fn of(core: Arc<Core>) -> Handle {
+        Handle { core }
     }
 
     pub(crate) fn core(&self) -> &Arc<Core> {
@@ -239,6 +271,7 @@ impl Collector for Handle {
     fn collect(&self) -> Vec<MetricFamily> {
         let journal = &self.core.journal;
         let free = journal.bases().first().and_then(|base| self.core.storage.free_bytes(base).ok());
+        self.core.metrics.look(&*self.core.storage, journal.bases(), self.core.clock.now());
         self.core.metrics.collect(|channel| journal.queue_bytes(channel), free)
     }
 }

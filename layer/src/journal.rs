@@ -38,7 +38,7 @@ use crate::alert::Watch;
 use crate::channel::Channel;
 use crate::clock::Clock;
 use crate::ledger::Fact;
-use crate::metrics::{Lost, Metrics};
+use crate::metrics::{Lost, Metrics, Trouble};
 use crate::mirror::Mirror;
 use crate::policy::Policy;
 use crate::record::system::{SystemRecords, Value};
@@ -270,7 +270,7 @@ fn tell(store: &mut Store, found: &recover::Found) {
         );
     }
     for shard in &found.unproven {
-        store.lane.metrics.write_error(store.lane.channel, "recovery");
+        store.lane.metrics.write_error(store.lane.channel, Trouble::Recovery);
         store.note(
             "sys_recovery_postponed",
             "there was no room to bring a shard of the last run to the disk anew; it was left as it is and another was begun",
@@ -278,7 +278,7 @@ fn tell(store: &mut Store, found: &recover::Found) {
         );
     }
     for recover::Damaged { shard, damage } in &found.damaged {
-        store.lane.metrics.write_error(store.lane.channel, "damaged");
+        store.lane.metrics.write_error(store.lane.channel, Trouble::Damaged);
         store.note(
             "sys_shard_damaged",
             "a shard has bad bytes before good records; it was left as it is and another was begun",

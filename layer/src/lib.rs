@@ -21,7 +21,7 @@
 //! 5. **write**: one thread per channel takes what is queued, appends it to the day's file, and syncs it.
 //! 6. **acknowledge**: whoever waits in [`Handle::commit`] is answered, and the queue has room again.
 //!
-//! Beside it: metrics ([`Handle::metrics`]), the console mirror, and records that pass no subscriber
+//! Beside it: metrics ([`Handle::metrics`], [`metrics`]), the console mirror, and records that pass no subscriber
 //! ([`Handle::record`], [`Generation::record`]).
 //!
 //! # What the scan cannot know
@@ -121,7 +121,7 @@ mod layer;
 pub mod ledger;
 mod lifecycle;
 mod macros;
-mod metrics;
+pub mod metrics;
 mod mirror;
 mod open;
 pub mod operation;

@@ -1,17 +1,30 @@
-//! Every metric, declared once with its help text.
+//! Metrics: what the layer does, what it loses, and how the log stands.
 //!
-//! The calling thread counts into [`ThreadCounters`] of its own, without an atomic read-modify-write; they are folded
+//! [`Handle::metrics`](crate::Handle::metrics) is the text for a `/metrics` of the service's own,
+//! [`Handle::register`](crate::Handle::register) adds the same to a registry; with the feature `serve`, `metrics::serve` exports
+//! them over HTTP from a thread of its own. `docs/metrics.md` has every metric with its labels and the alert that uses it.
+//!
+//! The calling thread counts into counters of its own, without an atomic read-modify-write; they are folded
 //! into the `prometheus` objects when somebody gathers. Label sets are complete from the start, so that a rate over a
 //! counter that has not moved yet is 0 and not absent. No label ever comes from an event.
+//!
+//! What another process does to the log (`dihya purge`, `verify`, `archive`, `hold`) stands in the ledger, and is read
+//! from there when somebody gathers.
 
+mod format;
+mod log;
+#[cfg(feature = "serve")]
+mod serve;
 mod threads;
+mod told;
 
+use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use prometheus::core::{Collector, Desc};
 use prometheus::proto::MetricFamily;
 use prometheus::{
-    GaugeVec, Histogram, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, IntGaugeVec, Opts,
+    Gauge, GaugeVec, Histogram, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, IntGaugeVec, Opts,
 };
 
 use crate::alert::Severity;
@@ -19,7 +32,13 @@ use crate::channel::Channel;
 use crate::policy::Policy;
 use crate::redact;
 use crate::redact::label::Label;
+use crate::storage::Storage;
 
+pub use format::Format;
+#[cfg(feature = "serve")]
+pub use serve::{ADDRESS, ServeError, serve};
+#[cfg(feature = "serve")]
+pub(crate) use serve::{Exporters, serve_of};
 pub(crate) use threads::{LEVELS, ThreadCounters, level_label};
 
 /// The layer's counters, gauges and histograms.
@@ -28,12 +47,15 @@ pub(crate) struct Metrics {
     threads: Mutex<threads::Threads>,
     channels: Vec<ChannelMetrics>,
     families: Families,
+    log: log::Log,
 }
 
 /// What the journal counts, per channel, by the handles it needs: a lookup by label would cost more than the count.
 #[derive(Debug)]
 struct ChannelMetrics {
     lost: [IntCounter; Lost::ALL.len()],
+    trouble: [IntCounter; Trouble::ALL.len()],
+    sealed: Gauge,
     commit_seconds: Histogram,
     sync_seconds: Histogram,
 }
@@ -51,6 +73,7 @@ struct Families {
     write_errors: IntCounterVec,
     generation_failures: IntCounterVec,
     last_event: GaugeVec,
+    sealed: GaugeVec,
     queue_bytes: IntGaugeVec,
     queue_capacity: IntGaugeVec,
     disk_free: prometheus::IntGauge,
@@ -78,9 +101,52 @@ impl Lost {
         [(Lost::QueueFull, "queue_full"), (Lost::Shutdown, "shutdown"), (Lost::Reentrant, "reentrant")];
 }
 
-/// Kinds of storage error, values of the label `kind`: `replaced` is a live file that somebody unlinked or put another
-/// in place of, `damaged` a shard found with bad bytes before good records.
-const ERROR_KINDS: [&str; 7] = ["open", "write", "sync", "link", "mirror", "replaced", "damaged"];
+/// A storage error that the writer met: values of the label `kind`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Trouble {
+    /// A shard could not be begun.
+    Open,
+    /// Bytes could not be written.
+    Write,
+    /// `fdatasync` failed.
+    Sync,
+    /// `<channel>.log` could not be set.
+    Link,
+    /// The console or the service's own writer refused a copy.
+    Mirror,
+    /// A live file that somebody unlinked or put another in place of.
+    Replaced,
+    /// A shard found with bad bytes before good records.
+    Damaged,
+    /// Somebody else wrote to the live file.
+    Changed,
+    /// A shard of the last run could not be brought to the disk anew.
+    Recovery,
+    /// The checkpoint beside the shard could not be written.
+    Checkpoint,
+    /// The lock file of sizes could not be written.
+    LockFile,
+    /// The ledger did not take a fact, which waits.
+    Ledger,
+}
+
+impl Trouble {
+    /// In the order of the variants: each has its series from the start.
+    const ALL: [(Trouble, &'static str); 12] = [
+        (Trouble::Open, "open"),
+        (Trouble::Write, "write"),
+        (Trouble::Sync, "sync"),
+        (Trouble::Link, "link"),
+        (Trouble::Mirror, "mirror"),
+        (Trouble::Replaced, "replaced"),
+        (Trouble::Damaged, "damaged"),
+        (Trouble::Changed, "changed"),
+        (Trouble::Recovery, "recovery"),
+        (Trouble::Checkpoint, "checkpoint"),
+        (Trouble::LockFile, "lock_file"),
+        (Trouble::Ledger, "ledger"),
+    ];
+}
 
 /// What a generation's consistency check can find, values of the label `check`.
 pub(crate) const GENERATION_CHECKS: [&str; 3] = ["required_field", "status_error", "duplicate_id"];
@@ -101,9 +167,6 @@ impl Metrics {
             for family in [&families.event_bytes, &families.truncated] {
                 family.with_label_values(&[name]);
             }
-            for kind in ERROR_KINDS {
-                families.write_errors.with_label_values(&[*name, kind]);
-            }
             families.last_event.with_label_values(&[name]);
             families.queue_bytes.with_label_values(&[name]);
             families.queue_capacity.with_label_values(&[name]).set(policy.channels[index].queue_bytes as i64);
@@ -120,17 +183,26 @@ impl Metrics {
             .iter()
             .map(|name| ChannelMetrics {
                 lost: Lost::ALL.map(|(_, why)| families.dropped.with_label_values(&[*name, why])),
+                trouble: Trouble::ALL
+                    .map(|(_, kind)| families.write_errors.with_label_values(&[*name, kind])),
+                sealed: families.sealed.with_label_values(&[name]),
                 commit_seconds: families.commit_seconds.with_label_values(&[name]),
                 sync_seconds: families.sync_seconds.with_label_values(&[name]),
             })
             .collect();
         let threads = Mutex::new(threads::Threads::new(names.iter().map(|n| n.to_string()).collect()));
-        Metrics { threads, channels, families }
+        Metrics { threads, channels, families, log: log::Log::new(policy) }
     }
 
     /// Follows a change of policy.
     pub(crate) fn follow(&self, policy: &Policy) {
         declare_detectors(&self.families, policy);
+        self.log.follow(policy);
+    }
+
+    /// Looks at the log itself: at the ledgers beside the records, and at the oldest records.
+    pub(crate) fn look(&self, storage: &dyn Storage, bases: &[PathBuf], now: i64) {
+        self.log.look(storage, bases, now);
     }
 
     /// Counters for one more thread.
@@ -142,10 +214,13 @@ impl Metrics {
         self.channels[channel.index()].lost[why as usize].inc_by(records);
     }
 
-    /// `kind` is one of [`ERROR_KINDS`].
-    pub(crate) fn write_error(&self, channel: Channel, kind: &'static str) {
-        let channel = self.threads.lock().unwrap_or_else(PoisonError::into_inner).name(channel).to_owned();
-        self.families.write_errors.with_label_values(&[channel.as_str(), kind]).inc();
+    pub(crate) fn write_error(&self, channel: Channel, what: Trouble) {
+        self.channels[channel.index()].trouble[what as usize].inc();
+    }
+
+    /// A seal became durable.
+    pub(crate) fn sealed(&self, channel: Channel, at_micros: i64) {
+        self.channels[channel.index()].sealed.set(seconds(at_micros));
     }
 
     pub(crate) fn generation_failure(&self, check: &'static str) {
@@ -229,11 +304,15 @@ impl Metrics {
         if let Some(bytes) = disk_free {
             self.families.disk_free.set(i64::try_from(bytes).unwrap_or(i64::MAX));
         }
-        self.families.all().into_iter().flat_map(Collector::collect).collect()
+        self.all().flat_map(Collector::collect).collect()
     }
 
     pub(crate) fn descriptions(&self) -> Vec<&Desc> {
-        self.families.all().into_iter().flat_map(Collector::desc).collect()
+        self.all().flat_map(Collector::desc).collect()
+    }
+
+    fn all(&self) -> impl Iterator<Item = &dyn Collector> {
+        self.families.all().into_iter().chain(self.log.all())
     }
 }
 
@@ -241,7 +320,7 @@ impl Families {
     fn new() -> prometheus::Result<Families> {
         let counters = |name: &str, help: &str, labels: &[&str]| IntCounterVec::new(opts(name, help), labels);
         let gauges = |name: &str, help: &str, labels: &[&str]| IntGaugeVec::new(opts(name, help), labels);
-        let seconds = |name: &str, help: &str| {
+        let histogram = |name: &str, help: &str| {
             let opts = HistogramOpts { common_opts: opts(name, help), buckets: SECONDS.to_vec() };
             HistogramVec::new(opts, &["channel"])
         };
@@ -285,7 +364,14 @@ impl Families {
                 &["check"],
             )?,
             last_event: GaugeVec::new(
-                opts("last_event_timestamp_seconds", "When the channel's newest record was built."),
+                opts(
+                    "last_event_timestamp_seconds",
+                    "When the channel's newest record was built; 0: none yet.",
+                ),
+                &["channel"],
+            )?,
+            sealed: GaugeVec::new(
+                opts("seal_timestamp_seconds", "When the channel's newest seal became durable; 0: none yet."),
                 &["channel"],
             )?,
             alerts: counters(
@@ -309,8 +395,8 @@ impl Families {
                 "disk_free_bytes",
                 "Bytes free on the file system of the root.",
             ))?,
-            commit_seconds: seconds("commit_seconds", "From a commit's call to its answer.")?,
-            sync_seconds: seconds("fsync_seconds", "Duration of fdatasync.")?,
+            commit_seconds: histogram("commit_seconds", "From a commit's call to its answer.")?,
+            sync_seconds: histogram("fsync_seconds", "Duration of fdatasync.")?,
             build_info: gauges("build_info", "Always 1; the version is a label.", &["version"])?,
         })
     }
@@ -332,6 +418,7 @@ impl Families {
             &self.generation_failures,
             &self.hook_runs,
             &self.last_event,
+            &self.sealed,
             &self.queue_bytes,
             &self.queue_capacity,
             &self.redactions,
@@ -346,6 +433,11 @@ fn declare_detectors(families: &Families, policy: &Policy) {
     for detector in &policy.redact.detectors {
         families.redactions.with_label_values(&[Label::own(&detector.name).name()]);
     }
+}
+
+/// A time as Prometheus has it.
+fn seconds(unix_micros: i64) -> f64 {
+    unix_micros as f64 / 1e6
 }
 
 fn opts(name: &str, help: &str) -> Opts {

@@ -25,7 +25,7 @@ pub(crate) const SERVERS: &[Server] = &[
         program: "prometheus",
         package: "prometheus",
         variable: "DIHYA_PROMETHEUS",
-        used_for: "a real Prometheus scrapes the example service",
+        used_for: "a real Prometheus scrapes, and answers the dashboard's queries",
         linux_only: false,
     },
     Server {
@@ -34,6 +34,20 @@ pub(crate) const SERVERS: &[Server] = &[
         variable: "DIHYA_PROMTOOL",
         used_for: "metrics and deploy/prometheus are checked by promtool",
         linux_only: false,
+    },
+    Server {
+        program: "amtool",
+        package: "prometheus-alertmanager",
+        variable: "DIHYA_AMTOOL",
+        used_for: "deploy/alertmanager is checked by amtool",
+        linux_only: false,
+    },
+    Server {
+        program: "systemd-analyze",
+        package: "systemd",
+        variable: "DIHYA_SYSTEMD_ANALYZE",
+        used_for: "deploy/systemd is checked by systemd-analyze",
+        linux_only: true,
     },
     Server {
         program: "valgrind",

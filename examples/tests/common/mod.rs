@@ -1,6 +1,9 @@
 //! Runs the built example as a child, in a folder of its own.
 #![allow(dead_code, reason = "each test file uses its part")]
 
+pub(crate) mod prometheus;
+pub(crate) mod tools;
+
 use std::fs;
 use std::io::{BufRead, BufReader, Read};
 use std::os::unix::fs::{DirBuilderExt, PermissionsExt};

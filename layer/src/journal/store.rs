@@ -22,6 +22,7 @@ use std::time::{Duration, Instant};
 use crate::alert::Watch;
 use crate::clock::Clock;
 use crate::ledger::Fact;
+use crate::metrics::Trouble;
 use crate::mirror::Mirror;
 use crate::record::system::{SystemRecords, Value};
 use crate::report;
@@ -138,7 +139,7 @@ impl Store {
         if let Some(mirror) = &self.mirror
             && mirror.write(lines).is_err()
         {
-            self.lane.metrics.write_error(self.lane.channel, "mirror");
+            self.lane.metrics.write_error(self.lane.channel, Trouble::Mirror);
         }
         if let Some(watch) = &self.watch {
             watch.observe(self.lane.channel, lines);
@@ -222,7 +223,7 @@ impl Store {
         self.give_up();
         // What is not durable may have gone with the file: write it again.
         self.written = self.durable;
-        self.lane.metrics.write_error(self.lane.channel, "replaced");
+        self.lane.metrics.write_error(self.lane.channel, Trouble::Replaced);
         let what = if found.is_some() { "replaced" } else { "removed" };
         self.note(
             "sys_file_replaced",
@@ -244,7 +245,7 @@ impl Store {
             }
             Err(error) => {
                 self.no_file = true;
-                self.lane.metrics.write_error(self.lane.channel, "open");
+                self.lane.metrics.write_error(self.lane.channel, Trouble::Open);
                 Err(error)
             }
         }
@@ -262,7 +263,7 @@ impl Store {
             };
             let made = self.storage.link(target, &link);
             if made.is_err() && i == self.place {
-                self.lane.metrics.write_error(self.lane.channel, "link");
+                self.lane.metrics.write_error(self.lane.channel, Trouble::Link);
             }
         }
     }
@@ -286,7 +287,7 @@ impl Store {
         // Asked of the file and not remembered: what somebody else wrote to it no seal of ours may cover, and where a
         // remembered length would cut could be within a durable record.
         if live.file.len()? != live.lines.bytes {
-            self.lane.metrics.write_error(self.lane.channel, "changed");
+            self.lane.metrics.write_error(self.lane.channel, Trouble::Changed);
             self.abandon();
             return Err(io::Error::other("somebody else has written to the file"));
         }
@@ -314,7 +315,7 @@ impl Store {
                 Some(piece.len())
             }
             Err(error) => {
-                self.lane.metrics.write_error(self.lane.channel, "write");
+                self.lane.metrics.write_error(self.lane.channel, Trouble::Write);
                 let kept = cut(live, piece).filter(|_| is_full(error));
                 live.lines.push(&piece[..kept.unwrap_or(0)]);
                 kept
@@ -338,13 +339,14 @@ impl Store {
         let Some(live) = &mut self.live else { return Ok(()) };
         let from = Instant::now();
         if let Err(error) = live.file.sync() {
-            self.lane.metrics.write_error(self.lane.channel, "sync");
+            self.lane.metrics.write_error(self.lane.channel, Trouble::Sync);
             self.abandon();
             return Err(error);
         }
         live.provisional = false;
         live.durable = live.lines.clone();
         self.lane.metrics.sync_seconds(self.lane.channel, from.elapsed().as_secs_f64());
+        self.lane.metrics.sealed(self.lane.channel, self.clock.now());
         self.durable = self.written;
         if self.durable == self.held.len() {
             self.held.clear();
@@ -375,7 +377,7 @@ impl Store {
     pub(crate) fn publish(&mut self, last: bool) {
         self.published = Some(Instant::now());
         let books = &self.places[self.place].books;
-        let mut failed = books.settle().is_err().then_some("ledger");
+        let mut failed = books.settle().is_err().then_some(Trouble::Ledger);
         let waits = |live: &&mut Live| live.durable.tree.size() > if last { 0 } else { live.published };
         if let Some(live) = self.live.as_mut().filter(waits) {
             let tree = &live.durable.tree;
@@ -383,12 +385,12 @@ impl Store {
             live.published = if books.publish(&live.path, &live.shard, tree, last).is_ok() {
                 tree.size()
             } else {
-                failed = Some("checkpoint");
+                failed = Some(Trouble::Checkpoint);
                 0
             };
         }
         if books.lock_in().is_err() {
-            failed = Some("lock_file");
+            failed = Some(Trouble::LockFile);
         }
         if let Some(kind) = failed {
             self.lane.metrics.write_error(self.lane.channel, kind);
@@ -401,7 +403,7 @@ impl Store {
         let books = &self.places[self.place].books;
         let before = books.untold();
         let Err(error) = books.tell(fact) else { return };
-        self.lane.metrics.write_error(self.lane.channel, "ledger");
+        self.lane.metrics.write_error(self.lane.channel, Trouble::Ledger);
         if before == 0 {
             report::say(&format!("the ledger beside channel {} cannot be written: {error}", self.lane.name));
             self.note(

@@ -187,6 +187,9 @@ pub enum Fact {
         whole: bool,
         /// How many shards.
         shards: u64,
+        /// The channels in which something is wrong, if it is known which.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        broken: Vec<String>,
     },
     /// Somebody tried what the policy does not let them.
     Denied {
