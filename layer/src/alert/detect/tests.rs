@@ -353,7 +353,7 @@ fn a_session_used_after_its_end_is_told_and_a_renewed_one_is_not() {
 }
 
 fn verified(whole: bool) -> Fact {
-    Fact::Verified { what: "root".into(), whole, shards: 3 }
+    Fact::Verified { what: "root".into(), whole, shards: 3, broken: Vec::new() }
 }
 
 #[test]
