@@ -20,6 +20,7 @@ mod smtp;
 mod spool;
 #[cfg(test)]
 pub(crate) mod tests;
+mod way;
 mod webhook;
 
 use std::collections::VecDeque;
@@ -40,7 +41,8 @@ use crate::{report, thread};
 pub(crate) use answer::Answer;
 pub(crate) use http::{Client, Request, address, secret};
 use message::{Item, Message};
-use sink::{Sink, Way};
+use sink::Sink;
+use way::Way;
 
 /// The way of an open log's alerts to their receivers.
 #[derive(Debug, Default)]
