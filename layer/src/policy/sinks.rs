@@ -116,22 +116,17 @@ impl Policy {
         self.delivery.sinks.iter().map(|sink| (sink.name.as_str(), sink.to.name())).collect()
     }
 
-    #[cfg_attr(feature = "alerts", expect(clippy::unused_self, reason = "a build that lacks nothing"))]
     pub(super) fn delivery_problems(&self, problems: &mut Vec<Problem>) {
-        #[cfg(not(feature = "alerts"))]
-        for key in self
-            .delivery
-            .sinks
-            .iter()
-            .map(|sink| format!("alerts.sinks.{}", sink.name))
-            .chain(self.hooks.iter().map(|hook| format!("hooks.{}", hook.name)))
-        {
-            let expected = "no receiver: this program is built without delivery";
-            problems
-                .push(Problem::new(key, expected, "one").help("build it with the feature `alerts` of dihya"));
+        if cfg!(feature = "alerts") {
+            return;
         }
-        #[cfg(feature = "alerts")]
-        let _ = problems;
+        let sinks = self.delivery.sinks.iter().map(|sink| format!("alerts.sinks.{}", sink.name));
+        let hooks = self.hooks.iter().map(|hook| format!("hooks.{}", hook.name));
+        for key in sinks.chain(hooks) {
+            let expected = "no receiver: this program is built without delivery";
+            let problem = Problem::new(key, expected, "one");
+            problems.push(problem.help("build it with the feature `alerts` of dihya"));
+        }
     }
 }
 
