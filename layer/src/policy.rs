@@ -55,7 +55,9 @@ pub(crate) use retention::Retention;
 pub use roles::Role;
 pub(crate) use roles::Roles;
 pub use show::{Origin, Setting};
-pub(crate) use sinks::{DeliveryPolicy, SinkPolicy, Smtp, Tls, To};
+pub(crate) use sinks::{DeliveryPolicy, To};
+#[cfg(feature = "alerts")]
+pub(crate) use sinks::{SinkPolicy, Smtp, Tls};
 
 /// What goes where, what is hidden, how it is kept.
 ///

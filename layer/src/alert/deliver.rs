@@ -1,7 +1,7 @@
 //! Delivery of alerts: at least once, off every other thread, whatever the receivers do.
 //!
 //! 1. **offer**: an alert is put into a bounded queue in memory; the call never waits. A full queue drops it, counted.
-//! 2. **spool**: the thread `dihya-deliver` writes it into the folder of each receiver that wants it, and syncs it ([`spool`]).
+//! 2. **spool**: the thread `dihya-deliver` writes it into the folder of each receiver that wants it, and syncs it.
 //! 3. **group**: the receiver's own thread `dihya-sink` waits half a second for company, and builds one message.
 //! 4. **send**: one attempt, every step of it with a time limit. A receiver that hangs holds up its own thread and no other.
 //! 5. **judge**: taken: forgotten. Refused for good (4xx but 408, 425, 429): counted and forgotten. Anything else: tried again
@@ -20,6 +20,7 @@ mod smtp;
 mod spool;
 #[cfg(test)]
 pub(crate) mod tests;
+mod way;
 mod webhook;
 
 use std::collections::VecDeque;
@@ -40,7 +41,8 @@ use crate::{report, thread};
 pub(crate) use answer::Answer;
 pub(crate) use http::{Client, Request, address, secret};
 use message::{Item, Message};
-use sink::{Sink, Way};
+use sink::Sink;
+use way::Way;
 
 /// The way of an open log's alerts to their receivers.
 #[derive(Debug, Default)]

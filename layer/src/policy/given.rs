@@ -1,7 +1,9 @@
 //! Values that may be secrets: named by the policy, kept elsewhere, read when they are needed.
 
 use std::fmt;
+#[cfg(feature = "alerts")]
 use std::fs::File;
+#[cfg(feature = "alerts")]
 use std::io::{self, Read as _};
 use std::path::PathBuf;
 
@@ -23,9 +25,11 @@ pub(crate) enum Given {
 }
 
 /// A variable or a file that does not give its value. Never the value.
+#[cfg(feature = "alerts")]
 #[derive(Debug)]
 pub(crate) struct NotGiven(String);
 
+#[cfg(feature = "alerts")]
 impl Given {
     /// The value.
     pub(crate) fn get(&self) -> Result<String, NotGiven> {
@@ -50,6 +54,7 @@ impl Given {
 }
 
 /// A secret is short; what is not, such as a device, is not read to its end.
+#[cfg(feature = "alerts")]
 fn read(path: &std::path::Path) -> io::Result<String> {
     let mut text = String::new();
     File::open(path)?.take(LONGEST).read_to_string(&mut text)?;
@@ -72,6 +77,7 @@ impl fmt::Debug for Given {
     }
 }
 
+#[cfg(feature = "alerts")]
 impl fmt::Display for NotGiven {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.0)
@@ -195,6 +201,7 @@ pub(super) fn read_address(
     Some(given)
 }
 
+#[cfg(feature = "alerts")]
 const LONGEST: u64 = 64 * 1024;
 
 #[cfg(test)]
@@ -216,6 +223,7 @@ mod tests {
         assert_eq!(wrong_address("http://alertmanager:9093", true), "");
     }
 
+    #[cfg(feature = "alerts")]
     #[test]
     fn a_value_comes_from_a_file_each_time_and_its_debug_form_is_its_place() {
         let path = std::env::temp_dir().join(format!("dihya-given-{}", std::process::id()));

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use super::error::{PolicyError, Problem, quote};
 use super::given::{self, Given};
+use super::keys::{Key, Kind, key};
 use super::read::Values;
 use super::{Policy, rules};
 use crate::hook::{Hook, Moment, Template};
@@ -147,6 +148,50 @@ fn is_credential(name: &str) -> bool {
     let name = name.to_ascii_lowercase();
     ["auth", "cookie", "token", "secret", "key", "password"].iter().any(|part| name.contains(part))
 }
+
+/// Rows for the table of keys.
+pub(super) const KEYS: &[Key] = &[
+    key(
+        "hooks",
+        Kind::Named(&rules::SINK),
+        "What is told to other programs over HTTP, each with a name of its own.",
+    ),
+    key("hooks.*", Kind::Table, "One hook."),
+    key(
+        "hooks.*.events",
+        Kind::Texts(&rules::FIELD),
+        "What it tells of: generation, archive, purge, export, erase, hold.",
+    ),
+    key(
+        "hooks.*.url",
+        Kind::Text(&rules::ADDRESS),
+        "Its address, https or http, if nothing in it is secret.",
+    ),
+    key("hooks.*.url_env", Kind::Text(&rules::VARIABLE), "The environment variable with its address."),
+    key("hooks.*.url_file", Kind::Text(&rules::FILE), "The file with its address, read each time."),
+    key("hooks.*.method", Kind::Choice(&["POST", "PUT", "PATCH"]), "The method of its request."),
+    key(
+        "hooks.*.headers",
+        Kind::Texts(&rules::HEADER),
+        "Headers of its request, such as \"Notion-Version: 2022-06-28\"; nothing secret.",
+    ),
+    key(
+        "hooks.*.headers_env",
+        Kind::Texts(&rules::HEADER),
+        "Headers whose last word is the environment variable with their value, such as \"Authorization: Bearer NOTION_TOKEN\".",
+    ),
+    key(
+        "hooks.*.headers_file",
+        Kind::Texts(&rules::HEADER),
+        "Headers whose last word is the file with their value, read each time.",
+    ),
+    key(
+        "hooks.*.body",
+        Kind::Text(&rules::TEMPLATE),
+        "The request's body: JSON with the placeholders {{event}}, {{id}}, {{time}}, {{service}}, {{instance}}, {{outcome}}, {{count}} and {{bytes}}.",
+    ),
+    key("hooks.*.timeout", Kind::Time { min: 100, max: 60_000 }, "How long it may take."),
+];
 
 /// Long enough for a service that wakes up for it, short enough for somebody who waits at a terminal.
 const TIMEOUT: Duration = Duration::from_secs(10);

@@ -1,8 +1,6 @@
 //! Every key a policy file may have: one table, from which the reader, the schema and the starter file are made.
 
 use super::rules;
-use super::sinks::{Tls, To};
-use crate::alert::Severity;
 use crate::redact::detect::Alphabet;
 
 /// One key.
@@ -64,9 +62,9 @@ pub(super) fn children(pattern: &str) -> impl Iterator<Item = &'static Key> {
     all().filter(move |k| k.parent() == pattern)
 }
 
-/// Every key; those of the detectors of anomalies come from a table of their own.
+/// Every key; those of alerts and hooks stand where they are read.
 pub(super) fn all() -> impl Iterator<Item = &'static Key> {
-    KEYS.iter().chain(super::alerts::KEYS)
+    KEYS.iter().chain(super::alerts::KEYS).chain(super::sinks::KEYS).chain(super::hooks::KEYS)
 }
 
 impl Key {
@@ -90,20 +88,10 @@ pub(super) const ALPHABETS: [&str; Alphabet::NAMED.len()] = {
     names
 };
 
-const SEVERITIES: [&str; Severity::ALL.len()] = {
-    let mut names = [""; Severity::ALL.len()];
-    let mut index = 0;
-    while index < names.len() {
-        names[index] = Severity::ALL[index].name();
-        index += 1;
-    }
-    names
-};
-
 pub(super) const LEVELS: [&str; 6] = ["off", "error", "warn", "info", "debug", "trace"];
 
 /// One record: a smaller queue could never take a large one.
-const RECORD: u64 = 64 << 10;
+pub(super) const RECORD: u64 = 64 << 10;
 
 pub(super) const fn key(path: &'static str, kind: Kind, doc: &'static str) -> Key {
     Key { path, kind, doc }
@@ -374,83 +362,6 @@ const KEYS: &[Key] = &[
         Kind::Texts(&rules::RECIPIENT),
         "Public keys of age (age1..) to whom archives are encrypted; whoever reads them needs one of the identities.",
     ),
-    key(
-        "alerts.spool",
-        Kind::Text(&rules::ROOT),
-        "The folder in which alerts wait for their receivers, over restarts and crashes.",
-    ),
-    key(
-        "alerts.spool_bytes",
-        Kind::Bytes { min: RECORD, max: 1 << 30 },
-        "Bytes of alerts that may wait, all receivers together; beyond it the oldest are dropped, and counted.",
-    ),
-    key("alerts.sinks", Kind::Named(&rules::SINK), "The receivers of alerts, each with a name of its own."),
-    key("alerts.sinks.*", Kind::Table, "One receiver."),
-    key("alerts.sinks.*.type", Kind::Choice(&To::NAMES), "What kind of receiver it is."),
-    key(
-        "alerts.sinks.*.url",
-        Kind::Text(&rules::ADDRESS),
-        "Its address, https or http, if nothing in it is secret. Of Alertmanager the part before /api/v2.",
-    ),
-    key("alerts.sinks.*.url_env", Kind::Text(&rules::VARIABLE), "The environment variable with its address."),
-    key("alerts.sinks.*.url_file", Kind::Text(&rules::FILE), "The file with its address, read each time."),
-    key(
-        "alerts.sinks.*.secret_env",
-        Kind::Text(&rules::VARIABLE),
-        "The environment variable with the webhook's key, Alertmanager's bearer token or the mail user's password.",
-    ),
-    key("alerts.sinks.*.secret_file", Kind::Text(&rules::FILE), "The file with the same, read each time."),
-    key("alerts.sinks.*.min_severity", Kind::Choice(&SEVERITIES), "The least severe alert that it gets."),
-    key("alerts.sinks.*.host", Kind::Text(&rules::HOST), "The mail server."),
-    key("alerts.sinks.*.port", Kind::Number { min: 1, max: 65_535 }, "The mail server's port."),
-    key(
-        "alerts.sinks.*.tls",
-        Kind::Choice(&Tls::NAMES),
-        "How the way to the mail server is encrypted: from the start, by STARTTLS, or, on this machine alone, not at all.",
-    ),
-    key("alerts.sinks.*.from", Kind::Text(&rules::MAIL), "The address that mails are from."),
-    key("alerts.sinks.*.to", Kind::Texts(&rules::MAIL), "The addresses that mails go to."),
-    key("alerts.sinks.*.user", Kind::Text(&rules::USER), "The user of the mail server."),
-    key(
-        "hooks",
-        Kind::Named(&rules::SINK),
-        "What is told to other programs over HTTP, each with a name of its own.",
-    ),
-    key("hooks.*", Kind::Table, "One hook."),
-    key(
-        "hooks.*.events",
-        Kind::Texts(&rules::FIELD),
-        "What it tells of: generation, archive, purge, export, erase, hold.",
-    ),
-    key(
-        "hooks.*.url",
-        Kind::Text(&rules::ADDRESS),
-        "Its address, https or http, if nothing in it is secret.",
-    ),
-    key("hooks.*.url_env", Kind::Text(&rules::VARIABLE), "The environment variable with its address."),
-    key("hooks.*.url_file", Kind::Text(&rules::FILE), "The file with its address, read each time."),
-    key("hooks.*.method", Kind::Choice(&["POST", "PUT", "PATCH"]), "The method of its request."),
-    key(
-        "hooks.*.headers",
-        Kind::Texts(&rules::HEADER),
-        "Headers of its request, such as \"Notion-Version: 2022-06-28\"; nothing secret.",
-    ),
-    key(
-        "hooks.*.headers_env",
-        Kind::Texts(&rules::HEADER),
-        "Headers whose last word is the environment variable with their value, such as \"Authorization: Bearer NOTION_TOKEN\".",
-    ),
-    key(
-        "hooks.*.headers_file",
-        Kind::Texts(&rules::HEADER),
-        "Headers whose last word is the file with their value, read each time.",
-    ),
-    key(
-        "hooks.*.body",
-        Kind::Text(&rules::TEMPLATE),
-        "The request's body: JSON with the placeholders {{event}}, {{id}}, {{time}}, {{service}}, {{instance}}, {{outcome}}, {{count}} and {{bytes}}.",
-    ),
-    key("hooks.*.timeout", Kind::Time { min: 100, max: 60_000 }, "How long it may take."),
     key("console", Kind::Table, "If present, redacted records are mirrored to a standard stream."),
     key(
         "console.format",

@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use super::error::Problem;
 use super::given::{self, Given};
+use super::keys::{self, Key, Kind, key};
 use super::read::Values;
 use super::{Policy, rules};
 use crate::alert::Severity;
@@ -115,22 +116,17 @@ impl Policy {
         self.delivery.sinks.iter().map(|sink| (sink.name.as_str(), sink.to.name())).collect()
     }
 
-    #[cfg_attr(feature = "alerts", expect(clippy::unused_self, reason = "a build that lacks nothing"))]
     pub(super) fn delivery_problems(&self, problems: &mut Vec<Problem>) {
-        #[cfg(not(feature = "alerts"))]
-        for key in self
-            .delivery
-            .sinks
-            .iter()
-            .map(|sink| format!("alerts.sinks.{}", sink.name))
-            .chain(self.hooks.iter().map(|hook| format!("hooks.{}", hook.name)))
-        {
-            let expected = "no receiver: this program is built without delivery";
-            problems
-                .push(Problem::new(key, expected, "one").help("build it with the feature `alerts` of dihya"));
+        if cfg!(feature = "alerts") {
+            return;
         }
-        #[cfg(feature = "alerts")]
-        let _ = problems;
+        let sinks = self.delivery.sinks.iter().map(|sink| format!("alerts.sinks.{}", sink.name));
+        let hooks = self.hooks.iter().map(|hook| format!("hooks.{}", hook.name));
+        for key in sinks.chain(hooks) {
+            let expected = "no receiver: this program is built without delivery";
+            let problem = Problem::new(key, expected, "one");
+            problems.push(problem.help("build it with the feature `alerts` of dihya"));
+        }
     }
 }
 
@@ -238,6 +234,57 @@ fn smtp(values: &mut Values, table: &str) -> Option<Smtp> {
     }
     Some(Smtp { host, port, tls, from: values.text(&key("from"))?.to_owned(), to, login })
 }
+
+/// Rows for the table of keys.
+pub(super) const KEYS: &[Key] = &[
+    key(
+        "alerts.spool",
+        Kind::Text(&rules::ROOT),
+        "The folder in which alerts wait for their receivers, over restarts and crashes.",
+    ),
+    key(
+        "alerts.spool_bytes",
+        Kind::Bytes { min: keys::RECORD, max: 1 << 30 },
+        "Bytes of alerts that may wait, all receivers together; beyond it the oldest are dropped, and counted.",
+    ),
+    key("alerts.sinks", Kind::Named(&rules::SINK), "The receivers of alerts, each with a name of its own."),
+    key("alerts.sinks.*", Kind::Table, "One receiver."),
+    key("alerts.sinks.*.type", Kind::Choice(&To::NAMES), "What kind of receiver it is."),
+    key(
+        "alerts.sinks.*.url",
+        Kind::Text(&rules::ADDRESS),
+        "Its address, https or http, if nothing in it is secret. Of Alertmanager the part before /api/v2.",
+    ),
+    key("alerts.sinks.*.url_env", Kind::Text(&rules::VARIABLE), "The environment variable with its address."),
+    key("alerts.sinks.*.url_file", Kind::Text(&rules::FILE), "The file with its address, read each time."),
+    key(
+        "alerts.sinks.*.secret_env",
+        Kind::Text(&rules::VARIABLE),
+        "The environment variable with the webhook's key, Alertmanager's bearer token or the mail user's password.",
+    ),
+    key("alerts.sinks.*.secret_file", Kind::Text(&rules::FILE), "The file with the same, read each time."),
+    key("alerts.sinks.*.min_severity", Kind::Choice(&SEVERITIES), "The least severe alert that it gets."),
+    key("alerts.sinks.*.host", Kind::Text(&rules::HOST), "The mail server."),
+    key("alerts.sinks.*.port", Kind::Number { min: 1, max: 65_535 }, "The mail server's port."),
+    key(
+        "alerts.sinks.*.tls",
+        Kind::Choice(&Tls::NAMES),
+        "How the way to the mail server is encrypted: from the start, by STARTTLS, or, on this machine alone, not at all.",
+    ),
+    key("alerts.sinks.*.from", Kind::Text(&rules::MAIL), "The address that mails are from."),
+    key("alerts.sinks.*.to", Kind::Texts(&rules::MAIL), "The addresses that mails go to."),
+    key("alerts.sinks.*.user", Kind::Text(&rules::USER), "The user of the mail server."),
+];
+
+const SEVERITIES: [&str; Severity::ALL.len()] = {
+    let mut names = [""; Severity::ALL.len()];
+    let mut index = 0;
+    while index < names.len() {
+        names[index] = Severity::ALL[index].name();
+        index += 1;
+    }
+    names
+};
 
 /// Keys that not every type has.
 const OF_ONE_KIND: [&str; 11] =

@@ -9,76 +9,19 @@ use std::time::{Duration, Instant};
 use serde::{Deserialize, Serialize};
 
 use super::Outcome;
-use super::alertmanager::{self, Alertmanager};
+use super::alertmanager;
 use super::answer::{Answer, Failure};
-use super::http::{Client, Request};
 use super::message::{Item, Message, key};
 use super::schedule::backoff;
-use super::slack::Slack;
 use super::spool::{Spool, Waiting};
-use super::webhook::Webhook;
+use super::way::Way;
 use crate::alert::{Alert, Severity, Status};
 use crate::clock::{Clock, Rng, ThreadRng};
 use crate::ledger;
 use crate::metrics::Metrics;
-use crate::policy::{SinkPolicy, Smtp, To};
+use crate::policy::SinkPolicy;
 use crate::storage::Storage;
 use crate::{report, thread};
-
-/// How a receiver is spoken to.
-#[derive(Debug)]
-pub(super) enum Way {
-    Alertmanager(Alertmanager, Client),
-    Slack(Slack, Client),
-    Webhook(Webhook, Client),
-    Smtp(Smtp),
-}
-
-impl Way {
-    pub(super) fn new(to: &To) -> Way {
-        let client = || Client::new(TIMEOUT);
-        match to.clone() {
-            To::Alertmanager { url, token } => Way::Alertmanager(Alertmanager { url, token }, client()),
-            To::Slack { url } => Way::Slack(Slack { url }, client()),
-            To::Webhook { url, key } => Way::Webhook(Webhook { url, key }, client()),
-            To::Smtp(smtp) => Way::Smtp(smtp),
-        }
-    }
-
-    /// One attempt.
-    pub(super) fn send(&self, message: &Message<'_>) -> Answer {
-        match self.request(message) {
-            None => self.mail(message),
-            Some((client, Ok(request))) => client.send(&request),
-            Some((_, Err(why))) => Answer::Later { after: None, why },
-        }
-    }
-
-    /// One attempt, with the beginning of what came back.
-    pub(super) fn try_one(&self, message: &Message<'_>) -> (Answer, String) {
-        match self.request(message) {
-            None => (self.mail(message), String::new()),
-            Some((client, Ok(request))) => client.try_one(&request),
-            Some((_, Err(why))) => (Answer::Later { after: None, why }, String::new()),
-        }
-    }
-
-    fn request(&self, message: &Message<'_>) -> Option<(&Client, Result<Request, Failure>)> {
-        match self {
-            Way::Alertmanager(sink, client) => Some((client, sink.request(message))),
-            Way::Slack(sink, client) => Some((client, sink.request(message))),
-            Way::Webhook(sink, client) => Some((client, sink.request(message))),
-            Way::Smtp(_) => None,
-        }
-    }
-
-    fn mail(&self, message: &Message<'_>) -> Answer {
-        match self {
-            Way::Smtp(smtp) => smtp.send(message),
-            _ => Answer::Rejected(Failure::Unwritable),
-        }
-    }
-}
 
 /// A receiver, as the threads that feed it and empty it share it.
 #[derive(Debug)]
@@ -440,8 +383,6 @@ const WINDOW: Duration = Duration::from_millis(500);
 const GROUP: usize = 100;
 /// Alerts that one receiver is reminded of.
 const FIRING: usize = 1_000;
-/// A whole request. Tests have less patience.
-const TIMEOUT: Duration = Duration::from_secs(if cfg!(test) { 2 } else { 10 });
 /// Nothing is due: look after what expires.
 const IDLE: Duration = Duration::from_secs(60);
 const AFTER_PANIC: Duration = Duration::from_secs(1);
