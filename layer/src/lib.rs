@@ -95,6 +95,7 @@
 //! - *Records are missing under load*: look at `dihya_dropped_total{reason}`, and raise that channel's `queue`.
 
 pub mod archive;
+pub mod bundle;
 mod callsite;
 pub mod catalog;
 mod channel;
