@@ -131,6 +131,8 @@ impl Handle {
                 }
             }
         }
+        // First: what is recorded under the new rules can be found out from then on.
+        self.core.journal.policy_changed(&*self.core.storage, &now.policy, &policy);
         self.core.metrics.follow(&policy);
         self.core.replace_rules(Rules::new(policy));
         // The level that `tracing` may skip below can have changed. Where there is a single subscriber it asks the calling
