@@ -139,12 +139,8 @@ impl Options {
         if panics {
             panic::watch(&core);
         }
-        let lifecycle = if core.rules().policy.lifecycle {
-            Some(Lifecycle::start(&core).map_err(|source| OpenError::Thread { source })?)
-        } else {
-            None
-        };
-        Ok((DihyaLayer::new(Arc::clone(&core)), Guard::new(core, lifecycle)))
+        let lifecycle = Lifecycle::start(&core).map_err(|source| OpenError::Thread { source })?;
+        Ok((DihyaLayer::new(Arc::clone(&core)), Guard::new(core, Some(lifecycle))))
     }
 }
 
