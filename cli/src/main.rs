@@ -22,6 +22,7 @@ mod recorded;
 mod restore;
 mod rollback;
 mod status;
+mod task;
 mod tiles;
 mod verify;
 
