@@ -1,4 +1,5 @@
 //! The metrics at `/metrics` of a service that speaks axum: `cargo run --example metrics_axum`.
+#![expect(clippy::print_stdout, reason = "a program may say where it listens")]
 
 use std::error::Error;
 

@@ -1,6 +1,7 @@
 //! The metrics at `/metrics` of a service that speaks hyper itself: `cargo run --example metrics_hyper`.
 //!
 //! Without a server of its own, a service calls `dihya::metrics::serve` (feature `serve`) instead.
+#![expect(clippy::print_stdout, reason = "a program may say where it listens")]
 
 use std::convert::Infallible;
 use std::error::Error;

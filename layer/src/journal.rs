@@ -55,7 +55,7 @@ pub use error::{ChannelReport, CommitError, OpenError, ShutdownReport};
 use lane::Lane;
 use past::Past;
 use place::Place;
-use store::Store;
+use store::{Observers, Store};
 use writer::Writer;
 
 /// All channels' queues and writers.
@@ -87,7 +87,7 @@ impl Journal {
         watch: Option<Arc<Watch>>,
     ) -> Result<Journal, OpenError> {
         let places = Arc::new(place::prepare(policy, &storage, &clock)?);
-        let mirror = mirror.map(Mirror::new);
+        let observers = Observers { mirror: mirror.map(Mirror::new), watch };
         let today = shard::day(clock.now());
         let mut pasts = Vec::new();
         for place in &*places {
@@ -109,8 +109,7 @@ impl Journal {
                 clock.clone(),
                 system.clone(),
                 rules.shard_bytes,
-                mirror.clone(),
-                watch.clone(),
+                observers.clone(),
             );
             tell(&mut store, &found);
             if index == speaker && places.iter().zip(&pasts).any(lost_lock_file) {

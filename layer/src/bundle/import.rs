@@ -40,6 +40,9 @@ pub struct Taken {
     pub records: u64,
 }
 
+/// One log of a bundle, by its place in the contents, what it holds, and where it is to lie.
+type Step = (usize, Sums, PathBuf);
+
 impl<'a> Importer<'a> {
     /// Into this root, which need not be there yet, nor have a log of its own.
     pub fn new(storage: Arc<dyn Storage>, root: &'a Path, clock: &'a Clock) -> Importer<'a> {
@@ -94,8 +97,8 @@ impl<'a> Importer<'a> {
         Ok(taken)
     }
 
-    /// What is to be done, by the place of its log in the contents.
-    fn plan(&self, bundle: &Checker) -> Result<(Contents, Vec<(usize, Sums, PathBuf)>), BundleError> {
+    /// What is to be done.
+    fn plan(&self, bundle: &Checker) -> Result<(Contents, Vec<Step>), BundleError> {
         let checked = bundle.with_sums().map_err(BundleError::io("check", bundle.folder()));
         let (contents, all) = checked?;
         if !contents.is_whole() {

@@ -66,6 +66,13 @@ pub(crate) struct Store {
     no_file: bool,
 }
 
+/// Who is shown each line, besides the file.
+#[derive(Clone)]
+pub(crate) struct Observers {
+    pub(crate) mirror: Option<Mirror>,
+    pub(crate) watch: Option<Arc<Watch>>,
+}
+
 impl Store {
     pub(crate) fn new(
         lane: Arc<Lane>,
@@ -74,8 +81,7 @@ impl Store {
         clock: Clock,
         system: SystemRecords,
         shard_bytes: u64,
-        mirror: Option<Mirror>,
-        watch: Option<Arc<Watch>>,
+        Observers { mirror, watch }: Observers,
     ) -> Store {
         Store {
             lane,

@@ -59,7 +59,7 @@ struct Segment {
 #[derive(Serialize, Deserialize)]
 #[serde(untagged)]
 enum Line {
-    Came { n: u64, at: i64, key: String, alert: Alert },
+    Came { n: u64, at: i64, key: String, alert: Box<Alert> },
     Done { done: u64 },
 }
 
@@ -83,7 +83,7 @@ impl Spool {
         let n = self.next;
         self.next += 1;
         let item = Item { key: key(&alert), alert };
-        let line = line(&Line::Came { n, at, key: item.key.clone(), alert: item.alert.clone() });
+        let line = line(&Line::Came { n, at, key: item.key.clone(), alert: Box::new(item.alert.clone()) });
         let mut dropped = self.make_room(line.len() as u64);
         let written = self.append(&line).and_then(|()| self.file.as_mut().map_or(Ok(()), |file| file.sync()));
         let segment = match (&written, self.segments.back()) {
@@ -206,7 +206,7 @@ fn read(storage: &dyn Storage, folder: &Path) -> io::Result<(BTreeMap<u64, Waiti
         for line in lines {
             match parse(&line?) {
                 Some(Line::Came { n, at, key, alert }) => {
-                    waiting.insert(n, Waiting { at, item: Item { key, alert }, segment: number });
+                    waiting.insert(n, Waiting { at, item: Item { key, alert: *alert }, segment: number });
                 }
                 Some(Line::Done { done }) => drop(waiting.remove(&done)),
                 None => {}

@@ -40,7 +40,7 @@ fn a_policy_that_is_reloaded_stands_in_the_ledger_with_its_text_beside_it() {
     let other = policy("debug");
     handle.reload(other.clone()).unwrap();
     let change = (policy("info").reference(), other.reference());
-    assert_eq!(changes(&disk), [change.clone()]);
+    assert_eq!(changes(&disk), std::slice::from_ref(&change));
     let kept = format!("/log/ledger/policies/{}.toml", change.1.sha256);
     assert!(disk.files().contains_key(Path::new(&kept)), "{kept}");
     // A ledger that cannot be written now is told when it can.
