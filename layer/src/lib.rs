@@ -102,6 +102,7 @@
 
 pub mod alert;
 pub mod archive;
+pub mod bundle;
 mod callsite;
 pub mod catalog;
 mod channel;

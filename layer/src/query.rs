@@ -106,6 +106,12 @@ impl Query {
         merge::run(self, storage, catalog, identities, each)
     }
 
+    /// [`Query::matches`] for many lines.
+    pub(crate) fn matcher(&self) -> impl Fn(&[u8]) -> bool {
+        let filter = filter::Filter::new(self);
+        move |line| filter.check(line) == filter::Verdict::Match
+    }
+
     /// Whether a line is a record that is asked for, by parsing it; the channels are not asked.
     pub fn matches(&self, line: &[u8]) -> bool {
         filter::Filter::new(self).check(line) == filter::Verdict::Match

@@ -171,6 +171,8 @@ pub enum Fact {
         origin: String,
         /// How many shards.
         shards: u64,
+        /// The folder that they lie in, below that of their origin.
+        bundle: String,
     },
     /// Records are read: durable before the first is shown. How many it were stands in the operation's end.
     Read {
