@@ -8,9 +8,12 @@ mod archive;
 mod check;
 mod detect;
 mod evidence;
+mod export;
 mod hold;
+mod import;
 mod key;
 mod log;
+mod man;
 mod plan;
 mod policy;
 mod progress;
@@ -80,6 +83,12 @@ enum Command {
     /// Write shards as C2SP tiles, which other people's verifiers and witnesses read
     #[command(after_long_help = tiles::HELP)]
     Tiles(tiles::Command),
+    /// Write records or whole shards with their proofs into a folder, which is checked without the log
+    #[command(after_long_help = export::HELP)]
+    Export(export::Command),
+    /// Take what another log exported into a root, verified, apart from the log's own
+    #[command(after_long_help = import::HELP)]
+    Import(import::Command),
     /// Accept that a log is shorter than it was known to be, so that the service starts again
     ///
     /// A service refuses to start on a log from which something is gone: a shard, or the end of one, or of the ledger.
@@ -120,6 +129,10 @@ enum Command {
         /// The shell to complete for
         shell: Shell,
     },
+    /// Write a manual page of every command
+    ///
+    /// For example: dihya man --out ~/.local/share/man/man1, and then: man dihya-verify
+    Man(man::Command),
 }
 
 /// What a command has to say, and its exit code.
@@ -162,6 +175,8 @@ fn main() -> ExitCode {
         Command::Verify(command) => command.run(),
         Command::Prove(command) => command.run(),
         Command::Tiles(command) => command.run(),
+        Command::Export(command) => command.run(),
+        Command::Import(command) => command.run(),
         Command::AcceptRollback(command) => command.run(),
         Command::Evidence(command) => command.run(),
         Command::Query(command) => command.run(),
@@ -174,6 +189,7 @@ fn main() -> ExitCode {
             clap_complete::generate(shell, &mut Arguments::command(), "dihya", &mut script);
             Answer::fine(script)
         }
+        Command::Man(command) => command.run(Arguments::command()),
     };
     // stderr may be closed too, and then there is nobody left to tell.
     let _ = io::stderr().write_all(answer.err.as_bytes());

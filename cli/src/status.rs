@@ -44,6 +44,12 @@ impl Command {
                 answer.warn(&format!("{whose}{alert}"));
             }
         }
+        for import in status.imported.iter().filter(|import| !import.complete) {
+            answer.warn(&format!(
+                "{} is an import that died before its end: run it again, or remove the folder",
+                import.path.display()
+            ));
+        }
         if !status.foreign.is_empty() {
             let first = status.foreign[0].display();
             let text = match status.foreign.len() {
@@ -80,7 +86,13 @@ fn text(status: &Status) -> String {
         }
         out.push('\n');
     }
-    if status.logs.is_empty() {
+    for import in &status.imported {
+        let (origin, path) = (&import.origin, import.path.display());
+        let what = format!("{} shards, {}", import.shards, size(import.bytes));
+        let what = if import.complete { what } else { "not come to its end".to_owned() };
+        let _ = writeln!(out, "imported from {origin}  {what}  {path}");
+    }
+    if status.logs.is_empty() && status.imported.is_empty() {
         out.push_str("nothing was ever logged here\n");
     }
     out

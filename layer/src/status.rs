@@ -31,6 +31,24 @@ pub struct Status {
     pub logs: Vec<Log>,
     /// Files that are nobody's.
     pub foreign: Vec<PathBuf>,
+    /// What was imported of other logs.
+    pub imported: Vec<Imported>,
+}
+
+/// Shards of another log.
+#[derive(Clone, Debug, Serialize)]
+#[non_exhaustive]
+pub struct Imported {
+    /// `<service>/<instance or "-">`
+    pub origin: String,
+    /// The folder.
+    pub path: PathBuf,
+    /// How many shards there are something of.
+    pub shards: u64,
+    /// Bytes of their lines.
+    pub bytes: u64,
+    /// The import came to its end.
+    pub complete: bool,
 }
 
 /// What one process writes or wrote.
@@ -142,7 +160,19 @@ impl Status {
         let catalog = Catalog::read(&**storage, places, clock)?;
         let lost = lost(storage, &catalog, clock);
         let logs = catalog.bases.iter().map(|base| log(&**storage, policy, &catalog, base, clock, &lost));
-        Ok(Status { at: ledger::time(clock.now()), logs: logs.collect(), foreign: catalog.foreign.clone() })
+        let imported = catalog.imported.iter().map(|import| Imported {
+            origin: import.origin.clone(),
+            path: import.path.clone(),
+            shards: import.shards.len() as u64,
+            bytes: import.shards.iter().map(|shard| shard.bytes).sum(),
+            complete: import.complete,
+        });
+        Ok(Status {
+            at: ledger::time(clock.now()),
+            logs: logs.collect(),
+            foreign: catalog.foreign.clone(),
+            imported: imported.collect(),
+        })
     }
 }
 

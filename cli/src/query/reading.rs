@@ -6,7 +6,7 @@
 
 use std::io::{self, BufRead as _, IsTerminal as _, Write as _};
 
-use dihya::catalog::{Base, Catalog, CatalogError};
+use dihya::catalog::{Base, Catalog, CatalogError, Shard};
 use dihya::ledger::{Fact, Ledger};
 use dihya::operation::{Kind, Operation, Outcome};
 use dihya::query::{Query, Summary};
@@ -114,8 +114,14 @@ impl Reading {
 
     /// The evidence that lies in a base.
     fn read_of(&self, base: &Base, catalog: &Catalog) -> Vec<&'static str> {
+        // What was imported is read from the log that it was imported into.
+        let taken_in = |shard: &Shard| {
+            let import = catalog.imported.iter().find(|import| import.path == shard.base);
+            import.is_some_and(|import| base.path.starts_with(&import.root))
+        };
         let here = |channel: &&str| {
-            catalog.shards.iter().any(|shard| shard.base == base.path && shard.id.channel() == *channel)
+            let of_channel = |shard: &&Shard| shard.id.channel() == *channel;
+            catalog.shards.iter().filter(of_channel).any(|shard| shard.base == base.path || taken_in(shard))
         };
         self.evidence.iter().copied().filter(here).collect()
     }
