@@ -71,7 +71,8 @@ impl Command {
                 "error: an export is recorded with its reason, for whoever reads of it years later: --reason \"…\"\n",
             ));
         }
-        let request = Request { query: self.filters.query()?, shards: self.shard.clone(), whole: self.whole_shards };
+        let request =
+            Request { query: self.filters.query()?, shards: self.shard.clone(), whole: self.whole_shards };
         let (policy, places) = self.place.places()?;
         let places = Places { instance: self.instance.clone(), ..places };
         let (clock, storage): (_, Arc<dyn Storage>) = (Clock::system(), Arc::new(Local));
@@ -79,7 +80,8 @@ impl Command {
             Some(file) => Identities::load(file).map_err(|error| code(3, format!("error: {error}\n")))?,
             None => Identities::none(),
         };
-        let chosen = bundle::select(&storage, &places, &clock, &identities, &request).map_err(|e| told(&e))?;
+        let chosen =
+            bundle::select(&storage, &places, &clock, &identities, &request).map_err(|e| told(&e))?;
         let bases: Vec<&Base> = chosen.logs().map(|(base, _)| base).collect();
         let total: u64 = chosen.logs().map(|(_, records)| records).sum();
         let fact = |path: &std::path::Path| {

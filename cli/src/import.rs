@@ -75,7 +75,8 @@ impl Command {
             None => None,
         };
         let (operator, reason) = (self.because.operator.as_deref(), self.because.reason.as_deref());
-        let begin = |ledger| Operation::begin(Kind::Import, &policy, ledger, &clock, &caller, operator, reason);
+        let begin =
+            |ledger| Operation::begin(Kind::Import, &policy, ledger, &clock, &caller, operator, reason);
         let mut operation = ledger.as_ref().map(begin).transpose().map_err(|error| wrong(&error))?;
         caller.may(Kind::Import, &policy).map_err(|error| wrong(&error))?;
         let record = |fact: Fact| match &operation {

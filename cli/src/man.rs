@@ -34,5 +34,8 @@ fn pages(command: &clap::Command, folder: &Path, names: &mut Vec<String>) -> io:
     man.render(&mut page)?;
     fs::write(folder.join(&name), page)?;
     names.push(name);
-    command.get_subcommands().filter(|command| !command.is_hide_set()).try_for_each(|command| pages(command, folder, names))
+    command
+        .get_subcommands()
+        .filter(|command| !command.is_hide_set())
+        .try_for_each(|command| pages(command, folder, names))
 }

@@ -55,15 +55,21 @@ impl Command {
         let bases: Vec<_> = catalog.bases.iter().filter(|base| base.path == shard.base).collect();
         let query = format!("proof of {} in {id}", self.record);
         let fact = Fact::Read { channel: id.channel().to_owned(), query };
-        Leaving::of(Kind::Prove, &bases, &clock)?.on_record(&policy, &clock, &self.taking.because, |_| fact.clone(), |_| {
-            if self.out.as_os_str() == "-" {
-                return Ok((Answer::fine(text), 1));
-            }
-            let name = self.out.display();
-            fs::write(&self.out, text)
-                .map_err(|error| code(3, format!("error: cannot write {name}: {error}\n")))?;
-            let told = format!("wrote {name}; `dihya verify --bundle {name} --vkey KEY` checks it\n");
-            Ok((Answer::fine(told), 1))
-        })
+        Leaving::of(Kind::Prove, &bases, &clock)?.on_record(
+            &policy,
+            &clock,
+            &self.taking.because,
+            |_| fact.clone(),
+            |_| {
+                if self.out.as_os_str() == "-" {
+                    return Ok((Answer::fine(text), 1));
+                }
+                let name = self.out.display();
+                fs::write(&self.out, text)
+                    .map_err(|error| code(3, format!("error: cannot write {name}: {error}\n")))?;
+                let told = format!("wrote {name}; `dihya verify --bundle {name} --vkey KEY` checks it\n");
+                Ok((Answer::fine(told), 1))
+            },
+        )
     }
 }

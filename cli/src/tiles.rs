@@ -61,8 +61,13 @@ impl Command {
         let what = self.taking.shard.as_ref().map_or_else(|| "every shard".to_owned(), ShardId::to_string);
         // Every line of a shard leaves with its tiles: how many those are stands in the operation's end.
         let fact = Fact::Exported { query: format!("tiles of {what}"), records: 0 };
-        Leaving::of(Kind::Export, &bases, &clock)?
-            .on_record(&policy, &clock, &self.taking.because, |_| fact.clone(), |_| Ok(self.write(&shards, &report)))
+        Leaving::of(Kind::Export, &bases, &clock)?.on_record(
+            &policy,
+            &clock,
+            &self.taking.because,
+            |_| fact.clone(),
+            |_| Ok(self.write(&shards, &report)),
+        )
     }
 
     /// The tiles, and how many lines are in them.
