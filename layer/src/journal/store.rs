@@ -14,8 +14,10 @@
 //! to another file, on another root if need be. A record may then stand twice, with the same id, and never not at
 //! all.
 
+mod piece;
+mod reserve;
+
 use std::io;
-use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -32,6 +34,9 @@ use super::lane::Lane;
 use super::place::Place;
 use super::seal::SEAL_MAX;
 use super::shard::{self, Live};
+
+use piece::{cut, whole_records};
+pub(crate) use reserve::RESERVE;
 
 /// One channel's bytes and files. Lives on its writer's thread.
 #[derive(Debug)]
@@ -441,24 +446,6 @@ impl Store {
         }
     }
 
-    /// Sets room aside that the record of a full disk can use. Best effort: without it that record comes late.
-    pub(crate) fn set_reserve(&self) {
-        let path = self.places[self.place].folder(&self.lane.name).join(RESERVE_NAME);
-        if matches!(self.storage.stat(&path), Ok(Some(stat)) if stat.len == RESERVE as u64) {
-            return;
-        }
-        let _ = self.storage.remove(&path);
-        if fill(&*self.storage, &path).is_err() {
-            let _ = self.storage.remove(&path);
-        }
-    }
-
-    /// Gives the reserve back to the file system.
-    pub(crate) fn free_reserve(&self) {
-        let path = self.places[self.place].folder(&self.lane.name).join(RESERVE_NAME);
-        let _ = self.storage.remove(&path);
-    }
-
     /// Writes and syncs what stands first in line and no more, in the live file.
     pub(crate) fn flush_first(&mut self) -> io::Result<()> {
         if self.live.is_none() {
@@ -476,51 +463,6 @@ pub(crate) fn is_full(error: &io::Error) -> bool {
     matches!(error.kind(), io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded)
 }
 
-/// How many bytes of `lines` are whole records that fit into `room`; at least one record if the file is empty,
-/// however large.
-fn whole_records(lines: &[u8], room: u64, empty: bool) -> usize {
-    if lines.len() as u64 <= room {
-        return lines.len();
-    }
-    let room = usize::try_from(room).unwrap_or(usize::MAX);
-    match lines[..room].iter().rposition(|b| *b == b'\n') {
-        Some(last) => last + 1,
-        None if empty => lines.iter().position(|b| *b == b'\n').map_or(lines.len(), |first| first + 1),
-        None => 0,
-    }
-}
-
-/// Cuts a half-written piece back to its last whole record. `None` if the file cannot be brought to a known state.
-fn cut(live: &mut Live, piece: &[u8]) -> Option<usize> {
-    let before = live.lines.bytes;
-    let now = live.file.len().ok()?;
-    let reached = usize::try_from(now.checked_sub(before)?).ok()?;
-    let kept = piece.get(..reached)?.iter().rposition(|b| *b == b'\n').map_or(0, |last| last + 1);
-    if kept < reached {
-        live.file.truncate(before + kept as u64).ok()?;
-    }
-    Some(kept)
-}
-
-/// Bytes that no file system compresses away, or the reserve would be none.
-fn fill(storage: &dyn Storage, path: &Path) -> io::Result<()> {
-    let mut state = 0x9e37_79b9_7f4a_7c15_u64;
-    let mut bytes = Vec::with_capacity(RESERVE);
-    while bytes.len() < RESERVE {
-        state ^= state << 13;
-        state ^= state >> 7;
-        state ^= state << 17;
-        bytes.extend_from_slice(&state.to_le_bytes());
-    }
-    let mut file = storage.create(path)?;
-    file.append(&bytes)?;
-    file.sync()
-}
-
-/// Room for the few records that tell of a full disk, in blocks of 4 KiB. Per channel, so that no writer waits for
-/// another's.
-pub(crate) const RESERVE: usize = 16 * 1024;
-const RESERVE_NAME: &str = ".reserve";
 /// What a witness or a reader of the checkpoint may wait for, and far more than a signature costs.
 const PUBLISH_EVERY: Duration = Duration::from_secs(1);
 /// A `stat` costs two microseconds; a second of records is what a removed file may cost.
