@@ -152,6 +152,8 @@ impl Handle {
                 }
             }
         }
+        // First: what is recorded under the new rules can be found out from then on.
+        self.core.journal.policy_changed(&*self.core.storage, &now.policy, &policy);
         self.core.metrics.follow(&policy);
         if let Some(watch) = self.core.watch.as_ref().filter(|_| now.policy.alerts != policy.alerts) {
             watch.follow(&policy.alerts, &self.core.metrics);

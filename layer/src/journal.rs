@@ -235,6 +235,26 @@ impl Journal {
         report
     }
 
+    /// Tells every ledger that other rules are in force, with a copy of them beside it. One that cannot be written now is told
+    /// later, and that is said.
+    pub(crate) fn policy_changed(&self, storage: &dyn Storage, from: &Policy, to: &Policy) {
+        let (from, changed) = (from.reference(), to.reference());
+        let places = self.running().places.clone();
+        if from == changed {
+            return;
+        }
+        for place in places.iter().flat_map(|places| places.iter()) {
+            let fact = Fact::PolicyChanged { from: from.clone(), to: changed.clone() };
+            let kept = crate::purge::keep_policy(storage, &place.base, to);
+            if let Err(error) = kept.and(place.books.tell(fact)) {
+                report::say(&format!(
+                    "the ledger in {} does not tell of the new policy yet: {error}",
+                    place.base.display()
+                ));
+            }
+        }
+    }
+
     fn running(&self) -> std::sync::MutexGuard<'_, Running> {
         self.running.lock().unwrap_or_else(PoisonError::into_inner)
     }

@@ -7,6 +7,7 @@ mod kill;
 mod local;
 mod power;
 mod recovery;
+mod reload;
 mod rollback;
 mod schedules;
 mod support;
