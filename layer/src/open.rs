@@ -192,11 +192,7 @@ impl Options {
         if panics {
             panic::watch(&core);
         }
-        let lifecycle = if core.rules().policy.lifecycle {
-            Some(Lifecycle::start(&core).map_err(|source| OpenError::Thread { source })?)
-        } else {
-            None
-        };
+        let lifecycle = Lifecycle::start(&core).map_err(|source| OpenError::Thread { source })?;
         let alerts = match core.watch {
             Some(_) => {
                 let alerts = alert::Alerts::start(&core, Some(hand_on(&core, on_alert)));
@@ -204,7 +200,7 @@ impl Options {
             }
             None => None,
         };
-        Ok((DihyaLayer::new(Arc::clone(&core)), Guard::new(core, lifecycle, alerts)))
+        Ok((DihyaLayer::new(Arc::clone(&core)), Guard::new(core, Some(lifecycle), alerts)))
     }
 }
 

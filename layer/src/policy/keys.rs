@@ -338,7 +338,7 @@ const KEYS: &[Key] = &[
     key(
         "lifecycle.run",
         Kind::Flag,
-        "Whether the service itself purges what is due, every hour. Otherwise a timer calls the command line.",
+        "Whether the service itself archives and purges what is due, every hour. Otherwise a timer calls the command line.",
     ),
     key("generation", Kind::Table, "The records of generated projects."),
     key(
