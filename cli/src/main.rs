@@ -24,6 +24,7 @@ mod recorded;
 mod restore;
 mod rollback;
 mod status;
+mod task;
 mod tiles;
 mod verify;
 
