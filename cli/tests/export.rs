@@ -84,8 +84,9 @@ fn an_export_is_checked_and_imported_where_its_log_is_not() {
         "{out}{err}"
     );
     let query = ["query", "--root", "new", "--channel", "audit", "--reason", "case 12", "--json"];
-    let (code, out, _) = dihya(&folder, &[&query[..], &["--imported"]].concat());
+    let (code, out, err) = dihya(&folder, &[&query[..], &["--imported"]].concat());
     assert_eq!((code, out.lines().count()), (Some(0), 1), "{out}");
+    assert!(err.contains("this reading is recorded nowhere"), "{err}");
     assert!(out.contains("\"n\":7"), "{out}");
     let (code, out, err) = dihya(&folder, &["verify", "--root", "new"]);
     assert!(code == Some(0) && out.contains("imported from clinic/-: 1 shards, 1 records"), "{out}{err}");

@@ -98,6 +98,9 @@ impl Reading {
             }
             operations.push(operation);
         }
+        if catalog.bases.is_empty() && !self.evidence.is_empty() {
+            say("note: only what was imported lies here, and no ledger: this reading is recorded nowhere\n");
+        }
         // Without a ledger there was nobody to begin an operation with.
         caller.may(kind, policy).map_err(|error| Answer::wrong(format!("error: {error}\n")))?;
         let summary = show(&self.query).map_err(|error| Answer::wrong(format!("error: {error}\n")))?;
