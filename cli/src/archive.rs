@@ -14,7 +14,7 @@ use dihya::{Clock, Policy};
 use serde_json::json;
 
 use crate::Answer;
-use crate::log::{Log, tell_hooks};
+use crate::log::{self, Log};
 use crate::plan::{self, size};
 use crate::progress::Bar;
 use crate::task::{Opened, Task, outcome, wrong};
@@ -113,7 +113,7 @@ impl Command {
             operation.end(outcome).map_err(|error| wrong(&error))?;
             // A run that found nothing is nothing that happened.
             if report.archived.len() + report.failed.len() > 0 {
-                tell_hooks(policy, log, happened, &mut answer);
+                log::tell_hooks(policy, log, happened, &mut answer);
             }
         }
         if self.json {

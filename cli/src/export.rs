@@ -7,6 +7,7 @@ use dihya::Clock;
 use dihya::archive::Identities;
 use dihya::bundle::{self, BundleError, Request};
 use dihya::catalog::{Base, Places, ShardId};
+use dihya::hook::{self, Happened, Moment};
 use dihya::ledger::Fact;
 use dihya::operation::Kind;
 use dihya::storage::{Local, Storage};
@@ -95,7 +96,7 @@ impl Command {
             &self.because,
             fact,
             |entered| {
-                let entry = |base: &std::path::Path| entered.get(base).copied();
+                let entry = |base: &std::path::Path| entered.get(base).map(|(line, _)| *line);
                 let done = bundle::write(&storage, &chosen, &identities, out, &entry).map_err(|e| told(&e))?;
                 let name = out.display();
                 let text = format!(
@@ -105,7 +106,16 @@ impl Command {
                     done.files,
                     size(done.bytes)
                 );
-                Ok((Answer::fine(text), total))
+                let mut answer = Answer::fine(text);
+                for (base, records) in chosen.logs() {
+                    let session = entered.get(&base.path).map_or("", |(_, session)| session);
+                    let happened = Happened::new(Moment::Export, session, &policy, &clock);
+                    let happened = happened.counting(records, done.bytes).ending("success");
+                    for (hook, why) in hook::run_now(&policy, &happened.of(base.instance.as_deref())) {
+                        answer.warn(&format!("the hook {hook} was not told of this export: {why}"));
+                    }
+                }
+                Ok((answer, total))
             },
         )?;
         if !places.remote.is_empty() {

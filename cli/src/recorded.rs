@@ -13,8 +13,8 @@ use crate::Answer;
 use crate::log::{self, Because, Where};
 use crate::verify::shard_id;
 
-/// The line in which each log's ledger tells of it, by the log's folder.
-pub(crate) type Entered = BTreeMap<PathBuf, u64>;
+/// The line in which each log's ledger tells of it, and the session, by the log's folder.
+pub(crate) type Entered = BTreeMap<PathBuf, (u64, String)>;
 
 /// An operation that takes something out of logs.
 pub(crate) struct Leaving {
@@ -66,7 +66,7 @@ impl Leaving {
             let begun = Operation::begin(self.kind, policy, ledger, clock, &caller, operator, reason);
             let operation = begun.map_err(|error| wrong(&error))?;
             let line = operation.record(fact(base)).map_err(|error| wrong(&error))?;
-            entered.insert(base.clone(), line);
+            entered.insert(base.clone(), (line, operation.session().to_owned()));
             operations.push(operation);
         }
         // Without a ledger there was nobody to begin an operation with.

@@ -12,14 +12,13 @@ use std::io;
 use std::sync::{Arc, Condvar, Mutex, PoisonError, Weak};
 use std::time::{Duration, Instant};
 
-use tracing_core::dispatcher::{Dispatch, with_default};
-use tracing_core::{Level, subscriber::NoSubscriber};
+use tracing_core::Level;
 
 use crate::channel::Channel;
 use crate::core::Core;
 use crate::direct::Record;
 use crate::hook::{Happened, Moment};
-use crate::operation::Outcome;
+use crate::thread;
 
 use refusals::Refusals;
 use work::{Done, Work};
@@ -73,8 +72,7 @@ fn watch(core: &Weak<Core>, stop: &Stop) {
         let Some(core) = core.upgrade() else { return };
         refusals.tell(&core);
         if Instant::now() >= due && core.rules().policy.lifecycle {
-            // A client of a store logs, too; nobody here waits for that.
-            with_default(&Dispatch::new(NoSubscriber::default()), || run(&core, &mut noted, stop));
+            run(&core, &mut noted, stop);
             due = Instant::now() + EVERY;
         }
     }
@@ -101,7 +99,8 @@ fn run(core: &Arc<Core>, noted: &mut Option<i64>, stop: &Stop) {
             clock: &core.clock,
             stopped: &stopped,
         };
-        match work.once(is_new) {
+        // A client of a store logs too, and what it logs is not the service's.
+        match thread::silently(|| work.once(is_new)) {
             Ok(None) => {}
             Ok(Some(done)) => {
                 *noted = Some(core.clock.now());
@@ -112,26 +111,6 @@ fn run(core: &Arc<Core>, noted: &mut Option<i64>, stop: &Stop) {
             Err(error) => record(core, Level::ERROR, "retention_failed", &error.to_string(), &[]),
         }
     }
-}
-
-/// A run that found nothing is nothing that happened.
-fn tell_hooks(core: &Arc<Core>, done: &Done) {
-    let tell = |moment, (count, bytes): (usize, u64), failed: usize| {
-        let outcome = match (failed, count) {
-            (0, 0) => return,
-            (0, _) => Outcome::Success,
-            (_, 0) => Outcome::Failure,
-            _ => Outcome::Partial,
-        };
-        core.hooks.tell(moment, || {
-            let happened = Happened::new(moment, done.session.clone(), &core.rules().policy, &core.clock);
-            happened.counting(count as u64, bytes).ending(outcome.name())
-        });
-    };
-    tell(Moment::Archive, (done.archived, done.archived_bytes), done.unarchived.len());
-    let gone = done.purge.purged.len() + done.purge.finished.len();
-    let bytes = done.purge.purged.iter().map(|(_, bytes)| bytes).sum();
-    tell(Moment::Purge, (gone, bytes), done.purge.failed.len());
 }
 
 fn tell(core: &Arc<Core>, done: &Done) {
@@ -150,6 +129,27 @@ fn tell(core: &Arc<Core>, done: &Done) {
     let gone = done.purge.purged.len() + done.purge.finished.len();
     let counts = [("shards_archived", done.archived), ("shards_purged", gone)];
     record(core, Level::INFO, "retention_run", "retention looked what is due", &counts);
+}
+
+/// A run that found nothing is nothing that happened.
+fn tell_hooks(core: &Arc<Core>, done: &Done) {
+    let purge = &done.purge;
+    let gone = purge.purged.len() + purge.finished.len();
+    let bytes = purge.purged.iter().map(|(_, bytes)| bytes).sum();
+    let all = [
+        (Moment::Archive, done.unarchived.len(), done.archived, done.archived_bytes),
+        (Moment::Purge, purge.failed.len(), gone, bytes),
+    ];
+    for (moment, failed, shards, bytes) in all {
+        if failed + shards == 0 {
+            continue;
+        }
+        core.hooks.tell(moment, || {
+            let session = done.session.clone();
+            let happened = Happened::new(moment, session, &core.rules().policy, &core.clock);
+            happened.counting(shards as u64, bytes).ending(work::outcome(failed, shards).name())
+        });
+    }
 }
 
 fn record(
