@@ -58,6 +58,22 @@ impl Template {
         &self.text
     }
 
+    /// The texts of the JSON that it makes, without their names: a field called `session` is no session's id.
+    pub(crate) fn texts(&self) -> Vec<String> {
+        let filled = self.filled(|place| if place < 6 { "e".to_owned() } else { "1".to_owned() });
+        let mut texts = Vec::new();
+        let mut todo: Vec<Value> = serde_json::from_str(&filled).into_iter().collect();
+        while let Some(value) = todo.pop() {
+            match value {
+                Value::String(text) => texts.push(text),
+                Value::Array(items) => todo.extend(items),
+                Value::Object(fields) => todo.extend(fields.into_iter().map(|(_, value)| value)),
+                _ => {}
+            }
+        }
+        texts
+    }
+
     /// With what happened in its places, escaped as JSON demands.
     #[cfg_attr(
         not(any(feature = "alerts", test)),
@@ -109,6 +125,15 @@ mod tests {
         assert_eq!(value["who"], "\"},{\"x\":\"");
         assert_eq!(value["n"], 3);
         assert_eq!(value.as_object().unwrap().len(), 3);
+    }
+
+    #[test]
+    fn the_texts_of_a_template_are_its_values_at_any_depth() {
+        let template =
+            Template::parse("{ \"session\": [{ \"a\": \"x {{id}}\" }, {{count}}], \"b\": \"y\" }").unwrap();
+        let mut texts = template.texts();
+        texts.sort();
+        assert_eq!(texts, ["x e", "y"]);
     }
 
     #[test]

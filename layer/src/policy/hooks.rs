@@ -62,7 +62,7 @@ fn one(values: &mut Values, name: &str) -> Option<HookPolicy> {
     let body = match values.text(&key("body")).map(str::to_owned) {
         None => None,
         Some(text) => match Template::parse(&text) {
-            Ok(_) if given::holds_secret(&text) => {
+            Ok(template) if template.texts().iter().any(|text| given::holds_secret(text)) => {
                 let help = "a secret goes into a header, by `headers_env` or `headers_file`";
                 let problem = Problem::new(key("body"), "nothing secret", "what looks like a secret");
                 values.report_hidden(problem.help(help));
