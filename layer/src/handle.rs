@@ -204,7 +204,7 @@ impl Handle {
 
     /// All metrics in Prometheus' text format, for a service's own `/metrics`.
     ///
-    /// It looks at the disk (the ledger's length, free room) and takes a millisecond or so: in an async service, call it
+    /// It looks at the disk (the ledger's length, free room) and takes a few milliseconds at most: in an async service, call it
     /// where blocking is allowed.
     pub fn metrics(&self) -> String {
         self.exposition(Format::Text)

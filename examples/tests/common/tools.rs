@@ -6,6 +6,7 @@ use std::path::PathBuf;
 
 /// Where a program lies: in its variable, or on the path. Without it a test cannot run: that is said, entered in the
 /// runner's list, and a failure with `CI=true`.
+#[expect(clippy::print_stdout, reason = "it is a test's own report")]
 pub(crate) fn tool(name: &str) -> Option<PathBuf> {
     let variable = format!("DIHYA_{}", name.replace('-', "_").to_uppercase());
     let set = std::env::var_os(&variable).filter(|set| !set.is_empty()).map(PathBuf::from);
