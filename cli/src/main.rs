@@ -16,6 +16,7 @@ mod prove;
 mod purge;
 mod query;
 mod recorded;
+mod report;
 mod restore;
 mod rollback;
 mod status;
@@ -102,6 +103,12 @@ enum Command {
     /// Tells what lies there and what the ledger says, without checking it: that is `dihya verify`. Exit code 1: somebody has
     /// to look at something; it is told on standard error.
     Status(status::Command),
+    /// Write a log in figures: one HTML page with pictures, and JSON
+    ///
+    /// Records over time, what was hidden, alerts, ages against their limits, integrity, holds, archives, purges, operations,
+    /// room; counted over live and archived shards.
+    #[command(after_long_help = report::HELP)]
+    Report(report::Command),
     /// Show or change the key that seals a log
     #[command(subcommand, arg_required_else_help = true, after_long_help = key::HELP)]
     Key(key::Command),
@@ -158,6 +165,7 @@ fn main() -> ExitCode {
         Command::Evidence(command) => command.run(),
         Command::Query(command) => command.run(),
         Command::Status(command) => command.run(),
+        Command::Report(command) => command.run(),
         Command::Key(command) => command.run(),
         Command::Completions { shell } => {
             let mut script = Vec::new();
