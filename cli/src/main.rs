@@ -21,6 +21,8 @@ mod restore;
 mod rollback;
 mod status;
 mod tiles;
+#[cfg(feature = "top")]
+mod top;
 mod verify;
 
 use std::io::{self, Write as _};
@@ -103,6 +105,12 @@ enum Command {
     /// Tells what lies there and what the ledger says, without checking it: that is `dihya verify`. Exit code 1: somebody has
     /// to look at something; it is told on standard error.
     Status(status::Command),
+    /// Watch a log in the terminal: rates, losses, queues, alerts, seals, room
+    ///
+    /// From its files, or from the metrics of a running service. `q` ends it.
+    #[cfg(feature = "top")]
+    #[command(after_long_help = top::HELP)]
+    Top(top::Command),
     /// Write a log in figures: one HTML page with pictures, and JSON
     ///
     /// Records over time, what was hidden, alerts, ages against their limits, integrity, holds, archives, purges, operations,
@@ -165,6 +173,8 @@ fn main() -> ExitCode {
         Command::Evidence(command) => command.run(),
         Command::Query(command) => command.run(),
         Command::Status(command) => command.run(),
+        #[cfg(feature = "top")]
+        Command::Top(command) => command.run(),
         Command::Report(command) => command.run(),
         Command::Key(command) => command.run(),
         Command::Completions { shell } => {
