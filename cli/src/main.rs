@@ -21,11 +21,14 @@ mod prove;
 mod purge;
 mod query;
 mod recorded;
+mod report;
 mod restore;
 mod rollback;
 mod status;
 mod task;
 mod tiles;
+#[cfg(feature = "top")]
+mod top;
 mod verify;
 
 use std::io::{self, Write as _};
@@ -120,6 +123,18 @@ enum Command {
     /// Try a receiver of alerts, or list what waits for one
     #[command(subcommand, arg_required_else_help = true, after_long_help = alert::HELP)]
     Alert(alert::Command),
+    /// Watch a log in the terminal: rates, losses, queues, alerts, seals, room
+    ///
+    /// From its files, or from the metrics of a running service. `q` ends it.
+    #[cfg(feature = "top")]
+    #[command(after_long_help = top::HELP)]
+    Top(top::Command),
+    /// Write a log in figures: one HTML page with pictures, and JSON
+    ///
+    /// Records over time, what was hidden, alerts, ages against their limits, integrity, holds, archives, purges, operations,
+    /// room; counted over live and archived shards.
+    #[command(after_long_help = report::HELP)]
+    Report(report::Command),
     /// Show or change the key that seals a log
     #[command(subcommand, arg_required_else_help = true, after_long_help = key::HELP)]
     Key(key::Command),
@@ -184,6 +199,9 @@ fn main() -> ExitCode {
         Command::Detect(command) => command.run(),
         Command::Status(command) => command.run(),
         Command::Alert(command) => command.run(),
+        #[cfg(feature = "top")]
+        Command::Top(command) => command.run(),
+        Command::Report(command) => command.run(),
         Command::Key(command) => command.run(),
         Command::Completions { shell } => {
             let mut script = Vec::new();

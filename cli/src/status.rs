@@ -10,6 +10,7 @@ use dihya::storage::{Local, Storage};
 
 use crate::Answer;
 use crate::log::{self, Where};
+use crate::plan::size;
 
 #[derive(clap::Args)]
 pub(crate) struct Command {
@@ -179,15 +180,4 @@ fn ledger(ledger: &Ledger, out: &mut String) {
 
 fn minute(time: &str) -> String {
     time.get(..16).unwrap_or(time).replace('T', " ")
-}
-
-fn size(bytes: u64) -> String {
-    const UNITS: [&str; 5] = ["B", "KiB", "MiB", "GiB", "TiB"];
-    let mut value = bytes as f64;
-    let mut unit = 0;
-    while value >= 1024.0 && unit + 1 < UNITS.len() {
-        value /= 1024.0;
-        unit += 1;
-    }
-    if unit == 0 { format!("{bytes} B") } else { format!("{value:.1} {}", UNITS[unit]) }
 }

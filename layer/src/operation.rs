@@ -30,6 +30,8 @@ pub use error::OperationError;
 pub enum Kind {
     /// One screen about the log.
     Status,
+    /// Makes a page of figures: counts, and what the ledger tells.
+    Report,
     /// Says what retention would do.
     Plan,
     /// Reads records of channels other than audit and security.
@@ -69,6 +71,7 @@ impl Kind {
     pub const fn name(self) -> &'static str {
         match self {
             Kind::Status => "status",
+            Kind::Report => "report",
             Kind::Plan => "plan",
             Kind::Query => "query",
             Kind::QueryEvidence => "query_evidence",
@@ -96,7 +99,7 @@ impl Kind {
             Kind::Status => &[Reader, Auditor, Operator, Admin],
             Kind::Query => &[Reader, Auditor, Admin],
             Kind::QueryEvidence | Kind::Export | Kind::Prove => &[Auditor, Admin],
-            Kind::Verify | Kind::Plan | Kind::HoldList => &[Auditor, Operator, Admin],
+            Kind::Verify | Kind::Plan | Kind::Report | Kind::HoldList => &[Auditor, Operator, Admin],
             Kind::Archive | Kind::Restore | Kind::Purge | Kind::Lifecycle | Kind::HoldAdd => {
                 &[Operator, Admin]
             }

@@ -17,6 +17,7 @@ mod follow;
 mod line;
 mod literal;
 mod merge;
+mod piece;
 mod plan;
 mod range;
 mod scan;
@@ -35,7 +36,12 @@ use crate::storage::Storage;
 
 pub use filter::{Condition, Level, NotACondition};
 pub use follow::Follow;
+pub(crate) use line::Object;
+pub(crate) use literal::AnyOf;
+pub(crate) use piece::{Opened, Part, Piece, parts};
+pub(crate) use plan::{Plan, plan};
 pub use range::{NotATime, text as text_of_time, time};
+pub(crate) use range::{Text, bytes, of_line, of_object};
 
 /// What is asked for. The default asks for everything.
 #[derive(Clone, Debug, Default)]

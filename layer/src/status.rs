@@ -16,6 +16,7 @@ use crate::archive::Identities;
 use crate::catalog::{Base, Catalog, CatalogError, Places, Shard, State};
 use crate::clock::Clock;
 use crate::hold;
+use crate::journal::seal::Seal;
 use crate::ledger::{self, Entry, Fact};
 use crate::policy::Policy;
 use crate::query::{Condition, Query};
@@ -159,7 +160,19 @@ impl Status {
     ) -> Result<Status, CatalogError> {
         let catalog = Catalog::read(&**storage, places, clock)?;
         let lost = lost(storage, &catalog, clock);
-        let logs = catalog.bases.iter().map(|base| log(&**storage, policy, &catalog, base, clock, &lost));
+        Ok(Status::of(&**storage, policy, &catalog, clock, &lost))
+    }
+
+    /// The same of what was listed, with the losses of the last 24 hours by folder and channel, for whoever knows them: to
+    /// look for them is what takes time.
+    pub fn of(
+        storage: &dyn Storage,
+        policy: &Policy,
+        catalog: &Catalog,
+        clock: &Clock,
+        lost: &BTreeMap<(PathBuf, String), u64>,
+    ) -> Status {
+        let logs = catalog.bases.iter().map(|base| log(storage, policy, catalog, base, clock, lost));
         let imported = catalog.imported.iter().map(|import| Imported {
             origin: import.origin.clone(),
             path: import.path.clone(),
@@ -167,12 +180,12 @@ impl Status {
             bytes: import.shards.iter().map(|shard| shard.bytes).sum(),
             complete: import.complete,
         });
-        Ok(Status {
+        Status {
             at: ledger::time(clock.now()),
             logs: logs.collect(),
             foreign: catalog.foreign.clone(),
             imported: imported.collect(),
-        })
+        }
     }
 }
 
@@ -190,6 +203,12 @@ fn log(
         alerts.push(format!("the ledger cannot be read: {error}"));
         None
     });
+    if let Some((_, odd)) = entries.as_ref().filter(|(_, odd)| *odd > 0) {
+        alerts.push(format!(
+            "{odd} lines of the ledger are neither entries nor seals: `dihya verify` tells which"
+        ));
+    }
+    let entries = entries.map(|(entries, _)| entries);
     let firsts = firsts(entries.as_deref().unwrap_or_default());
     let mut channels: BTreeMap<&str, Vec<&Shard>> =
         policy.channels.iter().map(|channel| (channel.name.as_str(), Vec::new())).collect();
@@ -320,17 +339,24 @@ fn channel(
     channel
 }
 
-/// The entries as they stand there; `None` if there is no ledger. Half a line at the end is being written.
-fn entries(storage: &dyn Storage, base: &Path) -> io::Result<Option<Vec<Entry>>> {
+/// The entries as they stand there, and how many lines are neither entries nor seals; `None` if there is no ledger. Half a line
+/// at the end is being written.
+pub(crate) fn entries(storage: &dyn Storage, base: &Path) -> io::Result<Option<(Vec<Entry>, u64)>> {
     let path = base.join(ledger::FOLDER).join(ledger::FILE);
     if storage.stat(&path)?.is_none() {
         return Ok(None);
     }
-    let mut entries = Vec::new();
-    for line in BufReader::with_capacity(64 * 1024, storage.read(&path, 0)?).split(b'\n') {
-        entries.extend(serde_json::from_slice::<Entry>(&line?).ok());
+    let (mut entries, mut odd) = (Vec::new(), 0);
+    let mut reader = BufReader::with_capacity(64 * 1024, storage.read(&path, 0)?);
+    let mut line = Vec::new();
+    while reader.read_until(b'\n', &mut line)? > 0 {
+        match serde_json::from_slice::<Entry>(&line) {
+            Ok(entry) => entries.push(entry),
+            Err(_) => odd += u64::from(line.ends_with(b"\n") && !Seal::is(&line)),
+        }
+        line.clear();
     }
-    Ok(Some(entries))
+    Ok(Some((entries, odd)))
 }
 
 /// The time of the first record of each shard that was closed.
@@ -388,7 +414,11 @@ fn tells(entries: &[Entry]) -> Ledger {
 }
 
 /// Records lost in the last 24 hours, by base and channel.
-fn lost(storage: &Arc<dyn Storage>, catalog: &Catalog, clock: &Clock) -> BTreeMap<(PathBuf, String), u64> {
+pub(crate) fn lost(
+    storage: &Arc<dyn Storage>,
+    catalog: &Catalog,
+    clock: &Clock,
+) -> BTreeMap<(PathBuf, String), u64> {
     let ours: Option<Condition> = "target=dihya".parse().ok();
     let query = Query {
         since: Some(clock.now().saturating_sub(DAY)),

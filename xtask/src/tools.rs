@@ -81,7 +81,7 @@ pub(crate) const SERVERS: &[Server] = &[
         program: "chromium",
         package: "chromium",
         variable: "DIHYA_CHROMIUM",
-        used_for: "a real browser renders the page of evidence, in light and dark and on paper",
+        used_for: "a real browser renders the pages of evidence and of reports, in light and dark and on paper",
         linux_only: false,
     },
     Server {
