@@ -6,30 +6,27 @@ use std::sync::Arc;
 
 use dihya::archive::Archiver;
 use dihya::catalog::ShardId;
-use dihya::operation::{Kind, Operation, Outcome};
-use dihya::retain::{Action, Copy, Decision, Rule, Trust};
+use dihya::hook::{Happened, Moment};
+use dihya::operation::Kind;
+use dihya::retain::Trust;
 use dihya::storage::Local;
 use dihya::{Clock, Policy};
 use serde_json::json;
 
 use crate::Answer;
-use crate::log::{self, Because, Log, Where};
+use crate::log::{self, Log};
 use crate::plan::{self, size};
 use crate::progress::Bar;
+use crate::task::{Opened, Task, outcome, wrong};
 
 /// What is archived, and who says so.
 #[derive(clap::Args)]
 pub(crate) struct Command {
     #[command(flatten)]
-    place: Where,
-    #[command(flatten)]
-    because: Because,
+    task: Task,
     /// Only this shard, whether it is due or not; may be given several times
     #[arg(long, value_name = "CHANNEL/DAY")]
     shard: Vec<ShardId>,
-    /// Show what would be archived, and change nothing
-    #[arg(long)]
-    dry_run: bool,
     /// As JSON, for programs
     #[arg(long)]
     json: bool,
@@ -55,34 +52,29 @@ impl Command {
     }
 
     fn answer(self) -> Result<Answer, Answer> {
-        let wrong = |error: &dyn std::fmt::Display| Answer::wrong(format!("error: {error}\n"));
-        let policy = self.place.policy()?;
-        let clock = Clock::system();
-        let caller = log::caller();
-        let (logs, without) = log::open(&policy, &clock)?;
+        let opened = self.task.open()?;
+        let Opened { policy, clock, logs, without, .. } = &opened;
         let mut answer = Answer::fine("");
         for base in without {
             answer.warn(&format!("{} has no ledger, and nothing is archived there", base.display()));
         }
         let mut out = Vec::new();
-        for log in &logs {
-            let (due, alerts) = self.due(log, &policy, &clock)?;
+        for log in logs {
+            let (due, alerts) = self.due(log, policy, clock)?;
             // What is archived now needs no word; what keeps all of it from being does, such as a clock in doubt.
             if due.is_empty() {
                 alerts.iter().for_each(|alert| answer.warn(alert));
             }
-            if self.dry_run {
-                caller.may(Kind::Plan, &policy).map_err(|error| wrong(&error))?;
+            if self.task.dry_run {
+                opened.may_look()?;
                 out.extend(due.iter().map(|due| json!({ "shard": due.0.to_string(), "bytes": due.2 })));
                 answer.out.extend(listed(&due).into_bytes());
                 continue;
             }
-            let (operator, reason) = (self.because.operator.as_deref(), self.because.reason.as_deref());
-            let mut operation =
-                Operation::begin(Kind::Archive, &policy, &log.ledger, &clock, &caller, operator, reason)
-                    .map_err(|error| wrong(&error))?;
-            let archiver = Archiver::open(&policy, Arc::new(Local), &log.base, &log.ledger, clock.clone())
+            let mut operation = opened.begin(Kind::Archive, log)?;
+            let archiver = Archiver::open(policy, Arc::new(Local), &log.base, &log.ledger, clock.clone())
                 .map_err(|error| wrong(&error))?;
+            archiver.doubts().iter().for_each(|doubt| answer.warn(doubt));
             let mut bar = Bar::new(due.iter().map(|due| due.2).sum());
             let shards: Vec<(ShardId, PathBuf)> =
                 due.into_iter().map(|(shard, path, _)| (shard, path)).collect();
@@ -112,12 +104,17 @@ impl Command {
             for (shard, error) in &report.failed {
                 answer.warn(&format!("{shard} is not archived: {error}"));
             }
-            let outcome = match (report.failed.len(), report.archived.len()) {
-                (0, _) => Outcome::Success,
-                (_, 0) => Outcome::Failure,
-                _ => Outcome::Partial,
-            };
+            let outcome = outcome(report.failed.len(), report.archived.len());
+            let bytes =
+                report.archived.iter().flat_map(|(_, receipts)| receipts).map(|receipt| receipt.bytes).sum();
+            let happened = Happened::new(Moment::Archive, operation.session(), policy, clock)
+                .counting(report.archived.len() as u64, bytes)
+                .ending(outcome.name());
             operation.end(outcome).map_err(|error| wrong(&error))?;
+            // A run that found nothing is nothing that happened.
+            if report.archived.len() + report.failed.len() > 0 {
+                log::tell_hooks(policy, log, happened, &mut answer);
+            }
         }
         if self.json {
             answer.out = format!("{:#}\n", json!(out)).into_bytes();
@@ -137,19 +134,7 @@ impl Command {
             return Ok((named.collect(), Vec::new()));
         }
         let plan = plan::of(log, policy, clock, Trust::Checked)?;
-        let is_due = |decision: &&Decision| {
-            let unsaved = decision.action == Action::Refuse && decision.rule == Rule::Backup;
-            decision.copy == Copy::Root && (decision.action == Action::Archive || unsaved)
-        };
-        let due: Due = plan
-            .decisions
-            .iter()
-            .filter(is_due)
-            .filter_map(|decision| {
-                let shard: ShardId = decision.shard.parse().ok()?;
-                Some((shard.clone(), file(&shard), decision.bytes))
-            })
-            .collect();
+        let due = dihya::archive::due(&plan, &log.base);
         Ok((due, plan.alerts))
     }
 }

@@ -5,6 +5,7 @@ use std::fmt::Write as _;
 use clap::Subcommand;
 use dihya::Clock;
 use dihya::hold::{self, Hold, Scope};
+use dihya::hook::{Happened, Moment};
 use dihya::ledger::Fact;
 use dihya::operation::{Kind, Operation, Outcome};
 use serde_json::{Value, json};
@@ -147,8 +148,10 @@ impl Add {
                 )));
             }
         }
+        let mut answer = Answer::fine(format!("{} holds {}\n", new.id, new.scope));
+        let mut told = Vec::new();
         for log in &logs {
-            record(
+            let session = record(
                 log,
                 &policy,
                 &clock,
@@ -157,8 +160,14 @@ impl Add {
                 Some(reason),
                 fact.clone(),
             )?;
+            told.push((log, session));
         }
-        Ok(Answer::fine(format!("{} holds {}\n", new.id, new.scope)))
+        // Every log holds it before anybody is told.
+        for (log, session) in told {
+            let happened = Happened::new(Moment::Hold, session, &policy, &clock);
+            log::tell_hooks(&policy, log, happened, &mut answer);
+        }
+        Ok(answer)
     }
 }
 
@@ -212,28 +221,33 @@ impl Release {
         let policy = self.place.policy()?;
         let clock = Clock::system();
         let (logs, _) = log::open(&policy, &clock)?;
-        let mut found = false;
+        let mut told = Vec::new();
         for log in &logs {
             let holds = in_force(log)?.iter().any(|hold| hold.id == self.id);
             // Who may not release learns nothing of what is there.
             log::caller().may(Kind::HoldRelease, &policy).or_else(|_| {
                 let fact = Fact::HoldReleased { id: self.id.clone() };
                 record(log, &policy, &clock, Kind::HoldRelease, None, self.because.reason.as_deref(), fact)
+                    .map(drop)
             })?;
             if holds {
                 let fact = Fact::HoldReleased { id: self.id.clone() };
                 let (operator, reason) = (self.because.operator.as_deref(), self.because.reason.as_deref());
-                record(log, &policy, &clock, Kind::HoldRelease, operator, reason, fact)?;
-                found = true;
+                told.push((log, record(log, &policy, &clock, Kind::HoldRelease, operator, reason, fact)?));
             }
         }
-        if !found {
+        if told.is_empty() {
             return Err(Answer::wrong(format!(
                 "error: no hold {} is in force; see `dihya hold list`\n",
                 self.id
             )));
         }
-        Ok(Answer::fine(format!("{} is released; what it kept goes when it is due\n", self.id)))
+        let mut answer = Answer::fine(format!("{} is released; what it kept goes when it is due\n", self.id));
+        for (log, session) in told {
+            let happened = Happened::new(Moment::Hold, session, &policy, &clock);
+            log::tell_hooks(&policy, log, happened, &mut answer);
+        }
+        Ok(answer)
     }
 }
 
@@ -242,7 +256,7 @@ fn in_force(log: &Log) -> Result<Vec<Hold>, Answer> {
     Ok(hold::in_force(&entries))
 }
 
-/// One fact, as one operation, while no purge is under way.
+/// One fact, as one operation, while no purge is under way; the operation's session.
 fn record(
     log: &Log,
     policy: &dihya::Policy,
@@ -251,14 +265,16 @@ fn record(
     operator: Option<&str>,
     reason: Option<&str>,
     fact: Fact,
-) -> Result<(), Answer> {
+) -> Result<String, Answer> {
     let wrong = |error: &dyn std::fmt::Display| Answer::wrong(format!("error: {error}\n"));
     let operation = Operation::begin(kind, policy, &log.ledger, clock, &log::caller(), operator, reason)
         .map_err(|error| wrong(&error))?;
     let lock = log.work().lock().map_err(|error| wrong(&error))?;
     operation.record(fact).map_err(|error| wrong(&error))?;
     drop(lock);
-    operation.end(Outcome::Success).map_err(|error| wrong(&error))
+    let session = operation.session().to_owned();
+    operation.end(Outcome::Success).map_err(|error| wrong(&error))?;
+    Ok(session)
 }
 
 fn to_json(log: &Log, hold: &Hold, expired: bool) -> Value {

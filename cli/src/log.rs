@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use dihya::catalog::{Base, Catalog, Places};
+use dihya::hook::Happened;
 use dihya::ledger::Ledger;
 use dihya::operation::Caller;
 use dihya::purge::{self, Folders};
@@ -80,6 +81,7 @@ pub(crate) fn ledger(base: &Base, clock: &Clock) -> io::Result<Option<Ledger>> {
 /// A log of one writing process, with its ledger open.
 pub(crate) struct Log {
     pub(crate) base: PathBuf,
+    pub(crate) instance: Option<String>,
     pub(crate) ledger: Ledger,
     archives: Folders,
 }
@@ -106,7 +108,7 @@ pub(crate) fn open(policy: &Policy, clock: &Clock) -> Result<(Vec<Log>, Vec<Path
         let ledger = Ledger::attach(Arc::new(Local), &base, &found.state, clock.clone())
             .map_err(|error| Answer::wrong(format!("error: {error}\n")))?;
         let archives = Folders::of(Arc::new(Local));
-        logs.push(Log { base, ledger, archives });
+        logs.push(Log { base, instance: found.instance, ledger, archives });
     }
     if logs.is_empty() {
         let folder = without.first().map_or_else(String::new, |base| format!(" in {}", base.display()));
@@ -124,6 +126,14 @@ pub(crate) fn caller() -> Caller {
     let name = |gid| Group::from_gid(gid).ok().flatten().map(|group| group.name);
     let groups = getgroups().unwrap_or_default().into_iter().filter_map(name).collect();
     Caller::new(user, groups)
+}
+
+/// Tells the policy's hooks what was done, and waits for them. One that fails is a warning: what was done is done.
+pub(crate) fn tell_hooks(policy: &Policy, log: &Log, happened: Happened, answer: &mut Answer) {
+    let moment = happened.moment;
+    for (hook, why) in dihya::hook::run_now(policy, &happened.of(log.instance.as_deref())) {
+        answer.warn(&format!("the hook {hook} was not told of this {moment}: {why}"));
+    }
 }
 
 /// Who answers for an operation, and why it is done.

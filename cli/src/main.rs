@@ -1,14 +1,19 @@
 //! `dihya`: the command line. A thin face over the library, which does the work and finds the words; here are only
 //! arguments, files and exit codes.
 
+mod alert;
 mod archive;
 // It reads /proc and inotify.
 #[cfg(target_os = "linux")]
 mod check;
+mod detect;
 mod evidence;
+mod export;
 mod hold;
+mod import;
 mod key;
 mod log;
+mod man;
 mod plan;
 mod policy;
 mod progress;
@@ -16,12 +21,16 @@ mod prove;
 mod purge;
 mod query;
 mod recorded;
+mod report;
 mod restore;
 mod rollback;
 #[cfg(any(feature = "otlp-http", feature = "otlp-grpc"))]
 mod ship;
 mod status;
+mod task;
 mod tiles;
+#[cfg(feature = "top")]
+mod top;
 mod verify;
 
 use std::io::{self, Write as _};
@@ -80,6 +89,12 @@ enum Command {
     /// Write shards as C2SP tiles, which other people's verifiers and witnesses read
     #[command(after_long_help = tiles::HELP)]
     Tiles(tiles::Command),
+    /// Write records or whole shards with their proofs into a folder, which is checked without the log
+    #[command(after_long_help = export::HELP)]
+    Export(export::Command),
+    /// Take what another log exported into a root, verified, apart from the log's own
+    #[command(after_long_help = import::HELP)]
+    Import(import::Command),
     /// Accept that a log is shorter than it was known to be, so that the service starts again
     ///
     /// A service refuses to start on a log from which something is gone: a shard, or the end of one, or of the ledger.
@@ -99,6 +114,9 @@ enum Command {
     /// stands in the files; whether that was changed is what `dihya verify` asks.
     #[command(after_long_help = query::HELP)]
     Query(query::Command),
+    /// Show what the detectors of anomalies would have found in a log: to set thresholds by one's own past
+    #[command(after_long_help = detect::HELP)]
+    Detect(detect::Command),
     /// Send records to the receiver that the policy's table [otlp] names, from where the export stopped
     ///
     /// The same that the service does itself, from outside: for a service that is built without it, after a long outage,
@@ -111,6 +129,21 @@ enum Command {
     /// Tells what lies there and what the ledger says, without checking it: that is `dihya verify`. Exit code 1: somebody has
     /// to look at something; it is told on standard error.
     Status(status::Command),
+    /// Try a receiver of alerts, or list what waits for one
+    #[command(subcommand, arg_required_else_help = true, after_long_help = alert::HELP)]
+    Alert(alert::Command),
+    /// Watch a log in the terminal: rates, losses, queues, alerts, seals, room
+    ///
+    /// From its files, or from the metrics of a running service. `q` ends it.
+    #[cfg(feature = "top")]
+    #[command(after_long_help = top::HELP)]
+    Top(top::Command),
+    /// Write a log in figures: one HTML page with pictures, and JSON
+    ///
+    /// Records over time, what was hidden, alerts, ages against their limits, integrity, holds, archives, purges, operations,
+    /// room; counted over live and archived shards.
+    #[command(after_long_help = report::HELP)]
+    Report(report::Command),
     /// Show or change the key that seals a log
     #[command(subcommand, arg_required_else_help = true, after_long_help = key::HELP)]
     Key(key::Command),
@@ -121,6 +154,10 @@ enum Command {
         /// The shell to complete for
         shell: Shell,
     },
+    /// Write a manual page of every command
+    ///
+    /// For example: dihya man --out ~/.local/share/man/man1, and then: man dihya-verify
+    Man(man::Command),
 }
 
 /// What a command has to say, and its exit code.
@@ -163,18 +200,26 @@ fn main() -> ExitCode {
         Command::Verify(command) => command.run(),
         Command::Prove(command) => command.run(),
         Command::Tiles(command) => command.run(),
+        Command::Export(command) => command.run(),
+        Command::Import(command) => command.run(),
         Command::AcceptRollback(command) => command.run(),
         Command::Evidence(command) => command.run(),
         Command::Query(command) => command.run(),
+        Command::Detect(command) => command.run(),
         #[cfg(any(feature = "otlp-http", feature = "otlp-grpc"))]
         Command::Ship(command) => command.run(),
         Command::Status(command) => command.run(),
+        Command::Alert(command) => command.run(),
+        #[cfg(feature = "top")]
+        Command::Top(command) => command.run(),
+        Command::Report(command) => command.run(),
         Command::Key(command) => command.run(),
         Command::Completions { shell } => {
             let mut script = Vec::new();
             clap_complete::generate(shell, &mut Arguments::command(), "dihya", &mut script);
             Answer::fine(script)
         }
+        Command::Man(command) => command.run(Arguments::command()),
     };
     // stderr may be closed too, and then there is nobody left to tell.
     let _ = io::stderr().write_all(answer.err.as_bytes());

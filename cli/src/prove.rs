@@ -5,27 +5,20 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use dihya::Clock;
-use dihya::catalog::ShardId;
 use dihya::ledger::Fact;
 use dihya::operation::Kind;
 use dihya::storage::Local;
 use dihya::verify::bundle::{Bundle, Which};
 
 use crate::Answer;
-use crate::log::{Because, Where};
-use crate::recorded::Leaving;
-use crate::verify::{catalog, code, find, holder, proof_error, shard_id};
+use crate::recorded::{Leaving, Taking};
+use crate::verify::{catalog, code, find, holder, proof_error};
 
 /// Which record.
 #[derive(clap::Args)]
 pub(crate) struct Command {
     #[command(flatten)]
-    place: Where,
-    #[command(flatten)]
-    because: Because,
-    /// The shard it is in; without it, all are looked through for the id
-    #[arg(long, value_name = "SHARD", value_parser = shard_id)]
-    shard: Option<ShardId>,
+    taking: Taking,
     /// Its id, or its index in the shard (from 0)
     #[arg(long, value_name = "ID|INDEX")]
     record: String,
@@ -50,8 +43,8 @@ impl Command {
     }
 
     fn answer(self) -> Result<Answer, Answer> {
-        let (policy, places) = self.place.places()?;
-        let id = match &self.shard {
+        let (policy, places) = self.taking.place.places()?;
+        let id = match &self.taking.shard {
             Some(id) => id.clone(),
             None => holder(&places, None, &self.record)?,
         };
@@ -62,15 +55,21 @@ impl Command {
         let bases: Vec<_> = catalog.bases.iter().filter(|base| base.path == shard.base).collect();
         let query = format!("proof of {} in {id}", self.record);
         let fact = Fact::Read { channel: id.channel().to_owned(), query };
-        Leaving::of(Kind::Prove, &bases, &clock)?.on_record(&policy, &clock, &self.because, &fact, || {
-            if self.out.as_os_str() == "-" {
-                return Ok((Answer::fine(text), 1));
-            }
-            let name = self.out.display();
-            fs::write(&self.out, text)
-                .map_err(|error| code(3, format!("error: cannot write {name}: {error}\n")))?;
-            let told = format!("wrote {name}; `dihya verify --bundle {name} --vkey KEY` checks it\n");
-            Ok((Answer::fine(told), 1))
-        })
+        Leaving::of(Kind::Prove, &bases, &clock)?.on_record(
+            &policy,
+            &clock,
+            &self.taking.because,
+            |_| fact.clone(),
+            |_| {
+                if self.out.as_os_str() == "-" {
+                    return Ok((Answer::fine(text), 1));
+                }
+                let name = self.out.display();
+                fs::write(&self.out, text)
+                    .map_err(|error| code(3, format!("error: cannot write {name}: {error}\n")))?;
+                let told = format!("wrote {name}; `dihya verify --bundle {name} --vkey KEY` checks it\n");
+                Ok((Answer::fine(told), 1))
+            },
+        )
     }
 }

@@ -2,25 +2,21 @@
 
 use std::fmt::Write as _;
 
-use dihya::Clock;
-use dihya::operation::{Kind, Operation, Outcome};
+use dihya::hook::{Happened, Moment};
+use dihya::operation::{Kind, Outcome};
 use dihya::purge;
 use dihya::retain::{Action, Decision, Plan, Trust};
 
 use crate::Answer;
-use crate::log::{self, Because, Where, Word};
+use crate::log::{self, Word};
 use crate::plan;
+use crate::task::{Opened, Task, outcome, wrong};
 
 /// What may go, and who says so.
 #[derive(clap::Args)]
 pub(crate) struct Command {
     #[command(flatten)]
-    place: Where,
-    #[command(flatten)]
-    because: Because,
-    /// Show what would go, and change nothing
-    #[arg(long)]
-    dry_run: bool,
+    task: Task,
     /// Do not ask: for a timer, or a script that asked already
     #[arg(long, conflicts_with = "dry_run")]
     yes: bool,
@@ -46,29 +42,23 @@ impl Command {
     }
 
     fn answer(self) -> Result<Answer, Answer> {
-        let wrong = |error: &dyn std::fmt::Display| Answer::wrong(format!("error: {error}\n"));
-        let policy = self.place.policy()?;
-        let clock = Clock::system();
         let trust = if self.trust_clock { Trust::Confirmed } else { Trust::Checked };
-        let caller = log::caller();
-        let (logs, without) = log::open(&policy, &clock)?;
+        let opened = self.task.open()?;
+        let Opened { policy, clock, logs, without, .. } = &opened;
         let mut answer = Answer::fine("");
         for base in without {
             answer.warn(&format!("{} has no ledger, and nothing is purged there", base.display()));
         }
-        for log in &logs {
-            if self.dry_run {
-                caller.may(Kind::Plan, &policy).map_err(|error| wrong(&error))?;
-                let plan = plan::of(log, &policy, &clock, trust)?;
+        for log in logs {
+            if self.task.dry_run {
+                opened.may_look()?;
+                let plan = plan::of(log, policy, clock, trust)?;
                 answer.out.extend(shown(&plan, "would go").into_bytes());
                 plan.alerts.iter().for_each(|alert| answer.warn(alert));
                 continue;
             }
-            let (operator, reason) = (self.because.operator.as_deref(), self.because.reason.as_deref());
-            let mut operation =
-                Operation::begin(Kind::Purge, &policy, &log.ledger, &clock, &caller, operator, reason)
-                    .map_err(|error| wrong(&error))?;
-            let plan = plan::of(log, &policy, &clock, trust)?;
+            let mut operation = opened.begin(Kind::Purge, log)?;
+            let plan = plan::of(log, policy, clock, trust)?;
             plan.alerts.iter().for_each(|alert| answer.warn(alert));
             let due = plan.decisions.iter().filter(|d| d.action == Action::Purge).count();
             if due > 0 && !self.yes {
@@ -89,17 +79,22 @@ impl Command {
             }
             let report = log
                 .work()
-                .purge(&policy, &mut operation, &clock, trust, Some(&plan))
+                .purge(policy, &mut operation, clock, trust, Some(&plan))
                 .map_err(|error| wrong(&error))?;
-            let outcome = match (report.failed.len(), report.purged.len() + report.finished.len()) {
-                (0, _) => Outcome::Success,
-                (_, 0) => Outcome::Failure,
-                _ => Outcome::Partial,
-            };
+            let gone = report.purged.len() + report.finished.len();
+            let outcome = outcome(report.failed.len(), gone);
+            let bytes = report.purged.iter().map(|(_, bytes)| bytes).sum();
+            let happened = Happened::new(Moment::Purge, operation.session(), policy, clock)
+                .counting(gone as u64, bytes)
+                .ending(outcome.name());
             operation.end(outcome).map_err(|error| wrong(&error))?;
             answer.out.extend(told(&report).into_bytes());
             for (shard, why) in &report.failed {
                 answer.warn(&format!("{shard}: {why}"));
+            }
+            // A run that found nothing is nothing that happened.
+            if gone + report.failed.len() > 0 {
+                log::tell_hooks(policy, log, happened, &mut answer);
             }
         }
         Ok(answer)

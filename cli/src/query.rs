@@ -1,5 +1,6 @@
 //! `dihya query`
 
+pub(crate) mod filters;
 mod reading;
 
 use std::io::{self, BufWriter, IsTerminal as _, Write};
@@ -11,13 +12,14 @@ use std::time::{Duration, Instant};
 use clap::{Args, ValueEnum};
 use dihya::archive::Identities;
 use dihya::catalog::{Catalog, CatalogError, Places};
-use dihya::query::{Condition, Follow, Found, Level, Query, Summary, show, time};
+use dihya::query::{Follow, Found, Query, Summary, show};
 use dihya::storage::{Local, Storage};
 use dihya::{Clock, Policy};
 
 use crate::Answer;
 use crate::log::Where;
-use reading::Reading;
+use filters::Filters;
+pub(crate) use reading::Reading;
 
 pub(crate) const HELP: &str = "\
 Examples:
@@ -48,27 +50,8 @@ pub(crate) struct Command {
     /// Only this instance's records
     #[arg(long, value_name = "NAME")]
     instance: Option<String>,
-    /// Only this channel; may be given more than once, or with commas
-    #[arg(long, short, value_name = "NAME", value_delimiter = ',')]
-    channel: Vec<String>,
-    /// Nothing before this time
-    #[arg(long, value_name = "TIME")]
-    since: Option<String>,
-    /// Nothing at or after this time
-    #[arg(long, value_name = "TIME")]
-    until: Option<String>,
-    /// Only events of this name; of several, any
-    #[arg(long, short, value_name = "NAME", value_delimiter = ',')]
-    event: Vec<String>,
-    /// At least this severe; audit and security count as info
-    #[arg(long, short, value_enum)]
-    level: Option<Severity>,
-    /// Only records of this tenant (`tenant_id`)
-    #[arg(long, value_name = "ID")]
-    tenant: Option<String>,
-    /// A condition on a field; of several, all
-    #[arg(long = "where", short = 'w', value_name = "FIELD=VALUE")]
-    conditions: Vec<Condition>,
+    #[command(flatten)]
+    filters: Filters,
     /// No more records than this
     #[arg(long, short = 'n', value_name = "N")]
     limit: Option<u64>,
@@ -97,18 +80,12 @@ pub(crate) struct Command {
     /// back by more than an hour
     #[arg(long)]
     every_shard: bool,
+    /// Also what was imported of other logs
+    #[arg(long, conflicts_with_all = ["follow", "instance"])]
+    imported: bool,
     /// How many threads read [default: one per core]
     #[arg(long, value_name = "N")]
     threads: Option<usize>,
-}
-
-#[derive(Clone, Copy, ValueEnum)]
-enum Severity {
-    Trace,
-    Debug,
-    Info,
-    Warn,
-    Error,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -133,6 +110,7 @@ impl Command {
         let clock = Clock::system();
         let catalog = Catalog::read(&Local, &places, &clock)
             .map_err(|error| Answer::wrong(format!("error: {error}\n")))?;
+        let catalog = if self.imported { catalog.with_imported() } else { catalog };
         self.check_channels(&policy, &catalog)?;
         let identities = match &self.identity {
             Some(file) => Identities::load(file),
@@ -164,40 +142,18 @@ impl Command {
     }
 
     fn query(&self) -> Result<Query, Answer> {
-        let now = Clock::system().now();
-        let at = |text: &Option<String>| {
-            let time = text.as_deref().map(|text| time(text, now)).transpose();
-            time.map_err(|error| Answer::unclear(format!("error: {error}\n")))
-        };
-        let (since, until) = (at(&self.since)?, at(&self.until)?);
-        if since.zip(until).is_some_and(|(since, until)| since >= until) {
-            let text = "error: --until is not after --since, so that nothing lies between them\n";
-            return Err(Answer::unclear(text));
-        }
         Ok(Query {
-            channels: self.channel.clone(),
-            since,
-            until,
-            events: self.event.clone(),
-            level: self.level.map(|level| match level {
-                Severity::Trace => Level::Trace,
-                Severity::Debug => Level::Debug,
-                Severity::Info => Level::Info,
-                Severity::Warn => Level::Warn,
-                Severity::Error => Level::Error,
-            }),
-            tenant: self.tenant.clone(),
-            conditions: self.conditions.clone(),
             limit: self.limit,
             reverse: self.reverse,
             every_shard: self.every_shard,
             threads: self.threads,
+            ..self.filters.query()?
         })
     }
 
     fn check_channels(&self, policy: &Policy, catalog: &Catalog) -> Result<(), Answer> {
         let there = catalog.channels();
-        for name in &self.channel {
+        for name in &self.filters.channel {
             if policy.channel(name).is_none() && !there.contains(&name.as_str()) {
                 let text =
                     format!("error: no channel {name:?} has records here; there are: {}\n", there.join(", "));

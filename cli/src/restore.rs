@@ -3,24 +3,21 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use dihya::Clock;
 use dihya::archive::{Identities, Restorer, Selection};
 use dihya::catalog::ShardId;
-use dihya::operation::{Kind, Operation, Outcome};
+use dihya::operation::Kind;
 use dihya::storage::Local;
 use serde_json::json;
 
 use crate::Answer;
-use crate::log::{self, Because, Where};
 use crate::progress::Bar;
+use crate::task::{Opened, Task, outcome, wrong};
 
 /// What is restored where, and who says so.
 #[derive(clap::Args)]
 pub(crate) struct Command {
     #[command(flatten)]
-    place: Where,
-    #[command(flatten)]
-    because: Because,
+    task: Task,
     /// The folder to restore into: neither inside nor around the log or its archives
     #[arg(long, value_name = "DIR")]
     to: PathBuf,
@@ -39,9 +36,6 @@ pub(crate) struct Command {
     /// The file of an identity of age, for archives that are encrypted
     #[arg(long, value_name = "FILE")]
     identity: Option<PathBuf>,
-    /// Show what would be restored, and change nothing
-    #[arg(long)]
-    dry_run: bool,
     /// As JSON, for programs
     #[arg(long)]
     json: bool,
@@ -63,10 +57,6 @@ impl Command {
     }
 
     fn answer(self) -> Result<Answer, Answer> {
-        let wrong = |error: &dyn std::fmt::Display| Answer::wrong(format!("error: {error}\n"));
-        let policy = self.place.policy()?;
-        let clock = Clock::system();
-        let caller = log::caller();
         let identities = match &self.identity {
             Some(file) => Identities::load(file).map_err(|error| wrong(&error))?,
             None => Identities::none(),
@@ -77,17 +67,18 @@ impl Command {
             from: self.from.clone(),
             to: self.to_time.clone(),
         };
-        let (logs, _) = log::open(&policy, &clock)?;
+        let opened = self.task.open()?;
+        let Opened { policy, logs, .. } = &opened;
         let several = logs.len() > 1;
         let mut answer = Answer::fine("");
         let mut done = Vec::new();
         let mut found = false;
-        for log in &logs {
+        for log in logs {
             let ledger = log.ledger.read().map_err(|error| wrong(&error))?;
             let shards = selection.of(&ledger);
             found |= !shards.is_empty();
-            if self.dry_run {
-                caller.may(Kind::Plan, &policy).map_err(|error| wrong(&error))?;
+            if self.task.dry_run {
+                opened.may_look()?;
                 for shard in shards {
                     answer.out.extend(format!("{shard}  would be restored\n").into_bytes());
                     done.push(json!({ "shard": shard.to_string() }));
@@ -97,17 +88,14 @@ impl Command {
             if shards.is_empty() {
                 continue;
             }
-            let (operator, reason) = (self.because.operator.as_deref(), self.because.reason.as_deref());
-            let mut operation =
-                Operation::begin(Kind::Restore, &policy, &log.ledger, &clock, &caller, operator, reason)
-                    .map_err(|error| wrong(&error))?;
+            let mut operation = opened.begin(Kind::Restore, log)?;
             // Shards of two instances may have one id.
             let to = match log.base.file_name().filter(|_| several) {
                 Some(instance) => self.to.join(instance),
                 None => self.to.clone(),
             };
             let storage = Arc::new(Local);
-            let restorer = Restorer::open(&policy, storage, &log.base, &log.ledger, &identities, &to)
+            let restorer = Restorer::open(policy, storage, &log.base, &log.ledger, &identities, &to)
                 .map_err(|error| wrong(&error))?;
             let mut bar = Bar::new(0);
             let (mut whole, mut failed) = (0, 0);
@@ -128,11 +116,7 @@ impl Command {
             }
             bar.end();
             operation.add("shards", whole);
-            let outcome = match (failed, whole) {
-                (0, _) => Outcome::Success,
-                (_, 0) => Outcome::Failure,
-                _ => Outcome::Partial,
-            };
+            let outcome = outcome(failed, usize::try_from(whole).unwrap_or(usize::MAX));
             operation.end(outcome).map_err(|error| wrong(&error))?;
         }
         if !found {

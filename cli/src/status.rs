@@ -11,6 +11,7 @@ use dihya::storage::{Local, Storage};
 
 use crate::Answer;
 use crate::log::{self, Where};
+use crate::plan::size;
 
 #[derive(clap::Args)]
 pub(crate) struct Command {
@@ -45,6 +46,12 @@ impl Command {
                 answer.warn(&format!("{whose}{alert}"));
             }
         }
+        for import in status.imported.iter().filter(|import| !import.complete) {
+            answer.warn(&format!(
+                "{} is an import that died before its end: run it again, or remove the folder",
+                import.path.display()
+            ));
+        }
         if !status.foreign.is_empty() {
             let first = status.foreign[0].display();
             let text = match status.foreign.len() {
@@ -72,9 +79,25 @@ fn text(status: &Status) -> String {
         if let Some(ledger) = &log.ledger {
             self::ledger(ledger, &mut out);
         }
+        for sink in &log.undelivered {
+            let error = sink
+                .last_error
+                .as_ref()
+                .map_or_else(String::new, |(at, kind)| format!(", last error {} ({kind})", minute(at)));
+            let since =
+                sink.oldest.as_deref().map_or_else(String::new, |at| format!(" since {}", minute(at)));
+            let what = format!("{} for {}{since}, {}{error}", sink.alerts, sink.sink, size(sink.bytes));
+            let _ = writeln!(out, "  {:<24}{what}", "alerts waiting");
+        }
         out.push('\n');
     }
-    if status.logs.is_empty() {
+    for import in &status.imported {
+        let (origin, path) = (&import.origin, import.path.display());
+        let what = format!("{} shards, {}", import.shards, size(import.bytes));
+        let what = if import.complete { what } else { "not come to its end".to_owned() };
+        let _ = writeln!(out, "imported from {origin}  {what}  {path}");
+    }
+    if status.logs.is_empty() && status.imported.is_empty() {
         out.push_str("nothing was ever logged here\n");
     }
     out
@@ -172,15 +195,4 @@ fn ledger(ledger: &Ledger, out: &mut String) {
 
 fn minute(time: &str) -> String {
     time.get(..16).unwrap_or(time).replace('T', " ")
-}
-
-fn size(bytes: u64) -> String {
-    const UNITS: [&str; 5] = ["B", "KiB", "MiB", "GiB", "TiB"];
-    let mut value = bytes as f64;
-    let mut unit = 0;
-    while value >= 1024.0 && unit + 1 < UNITS.len() {
-        value /= 1024.0;
-        unit += 1;
-    }
-    if unit == 0 { format!("{bytes} B") } else { format!("{value:.1} {}", UNITS[unit]) }
 }

@@ -13,21 +13,15 @@ use dihya::tiles;
 use dihya::verify::{Report, Verifier};
 
 use crate::Answer;
-use crate::log::{Because, Where};
-use crate::recorded::Leaving;
-use crate::verify::{catalog, code, shard_id};
+use crate::recorded::{Leaving, Taking};
+use crate::verify::{catalog, code};
 
 /// Which shards, and where to.
 #[derive(clap::Args)]
 pub(crate) struct Command {
     #[command(flatten)]
-    place: Where,
-    #[command(flatten)]
-    because: Because,
-    /// Only this shard, straight into the folder; without it every shard gets a folder of its own below
-    #[arg(long, value_name = "SHARD", value_parser = shard_id)]
-    shard: Option<ShardId>,
-    /// The folder to write to
+    taking: Taking,
+    /// The folder to write to: with --shard the shard's own, without it every shard gets one below
     #[arg(long, value_name = "DIR")]
     out: PathBuf,
 }
@@ -49,9 +43,9 @@ impl Command {
     }
 
     fn answer(self) -> Result<Answer, Answer> {
-        let (policy, places) = self.place.places()?;
+        let (policy, places) = self.taking.place.places()?;
         let catalog = catalog(&places)?;
-        let wanted = |id: &ShardId| self.shard.as_ref().is_none_or(|shard| shard == id);
+        let wanted = |id: &ShardId| self.taking.shard.as_ref().is_none_or(|shard| shard == id);
         let readable = |state| !matches!(state, State::Archived { encrypted: true });
         let shards: Vec<_> =
             catalog.shards.iter().filter(|shard| wanted(&shard.id) && readable(shard.state)).collect();
@@ -64,11 +58,16 @@ impl Command {
         let of = |base: &&Base| shards.iter().any(|shard| shard.base == base.path);
         let bases: Vec<&Base> = catalog.bases.iter().filter(of).collect();
         let clock = Clock::system();
-        let what = self.shard.as_ref().map_or_else(|| "every shard".to_owned(), ShardId::to_string);
+        let what = self.taking.shard.as_ref().map_or_else(|| "every shard".to_owned(), ShardId::to_string);
         // Every line of a shard leaves with its tiles: how many those are stands in the operation's end.
         let fact = Fact::Exported { query: format!("tiles of {what}"), records: 0 };
-        Leaving::of(Kind::Export, &bases, &clock)?
-            .on_record(&policy, &clock, &self.because, &fact, || Ok(self.write(&shards, &report)))
+        Leaving::of(Kind::Export, &bases, &clock)?.on_record(
+            &policy,
+            &clock,
+            &self.taking.because,
+            |_| fact.clone(),
+            |_| Ok(self.write(&shards, &report)),
+        )
     }
 
     /// The tiles, and how many lines are in them.
@@ -76,7 +75,7 @@ impl Command {
         let mut answer = Answer::fine("");
         let mut lines = 0;
         for shard in shards {
-            let out = match (&self.shard, &shard.instance) {
+            let out = match (&self.taking.shard, &shard.instance) {
                 (Some(_), _) => self.out.clone(),
                 (None, Some(instance)) => self.out.join(instance).join(shard.id.to_string()),
                 (None, None) => self.out.join(shard.id.to_string()),

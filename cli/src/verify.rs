@@ -1,5 +1,6 @@
 //! `dihya verify`: whether a log is what was sealed; and the same of one proof file.
 
+pub(crate) mod bundle;
 mod recording;
 
 use std::fmt::Write as _;
@@ -50,8 +51,8 @@ pub(crate) struct Command {
     /// An older copy of the shard, or a folder of its tiles: names the first line that differs
     #[arg(long, value_name = "FILE|DIR", requires = "shard")]
     against: Option<PathBuf>,
-    /// A proof file of `dihya prove`, instead of a log; needs --vkey
-    #[arg(long, value_name = "FILE", requires = "vkey", conflicts_with_all = ["root", "policy", "channel", "shard", "record"])]
+    /// A folder of `dihya export`, or a proof file of `dihya prove`, instead of a log; a proof file needs --vkey
+    #[arg(long, value_name = "DIR|FILE", conflicts_with_all = ["root", "policy", "channel", "shard", "record"])]
     bundle: Option<PathBuf>,
     /// Check the signature of every seal, and not only of each log's last one, which vouches for all before it
     #[arg(long)]
@@ -72,6 +73,7 @@ Examples:
   dihya verify --since last-month.checkpoint       the log only grew since then
   dihya verify --shard audit/2026-11-20 --record 0197a1c2-7d3e-7000-8000-0123456789ab
   dihya verify --bundle record.tlog-proof --vkey clinic.vkey     one record, without its log
+  dihya verify --bundle case-12 --vkey clinic.vkey               an export, without its log
 
 The log is not changed and not locked: a service may go on meanwhile. With a policy, its roles say who may, and what was
 found is entered in the ledger, unless the ledger itself is not whole. Without one, as for a copy, nothing is written.
@@ -86,7 +88,12 @@ impl Command {
     fn answer(self) -> Result<Answer, Answer> {
         let vkey = self.vkey.as_deref().map(key).transpose()?;
         if let Some(file) = &self.bundle {
-            return bundle(file, vkey.as_deref().unwrap_or_default(), self.json);
+            if file.is_dir() {
+                return bundle::checked(file, vkey.as_deref(), self.json);
+            }
+            let needs = "error: a proof file is checked under the key that was noted: name it with --vkey\n";
+            let vkey = vkey.ok_or_else(|| Answer::unclear(needs))?;
+            return proof(file, &vkey, self.json);
         }
         let began = Instant::now();
         let (policy, places) = self.place.places()?;
@@ -178,7 +185,7 @@ impl Command {
             let said = (!more.is_empty()).then_some(more);
             let text = serde_json::to_string_pretty(&json!({
                 "whole": whole, "read": report.is_read(), "bases": report.bases, "shards": report.shards,
-                "findings": report.findings, "said": said,
+                "imports": report.imports, "findings": report.findings, "said": said,
             }));
             text.unwrap_or_default() + "\n"
         } else {
@@ -301,7 +308,7 @@ pub(crate) fn shard_id(text: &str) -> Result<ShardId, NotAShardId> {
     text.parse()
 }
 
-fn bundle(file: &Path, vkey: &str, json: bool) -> Result<Answer, Answer> {
+fn proof(file: &Path, vkey: &str, json: bool) -> Result<Answer, Answer> {
     let text = fs::read_to_string(file).map_err(|error| unread(file, &error))?;
     let read = Bundle::parse(&text);
     let checked = read.as_ref().map_err(|why| *why).and_then(|bundle| bundle.verify(vkey));
@@ -348,6 +355,10 @@ fn shown(report: &Report, more: &str, whole: bool) -> String {
             "  {:width$}  {:9} {:>9} records  {:>7} seals{instance}",
             shard.shard, shard.state, shard.records, shard.seals
         );
+    }
+    for import in &report.imports {
+        let (origin, shards, records) = (&import.origin, import.shards, import.records);
+        let _ = writeln!(out, "  imported from {origin}: {shards} shards, {records} records");
     }
     out.push_str(more);
     for finding in &report.findings {

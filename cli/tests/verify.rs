@@ -197,7 +197,7 @@ fn a_verification_under_a_policy_is_entered_in_the_ledger_and_one_without_is_not
     let found = entries(&folder);
     let verified = &found[found.len() - 2].fact;
     assert!(
-        matches!(verified, Fact::Verified { what, whole: false, shards: 1 } if *what == id),
+        matches!(verified, Fact::Verified { what, whole: false, shards: 1, broken } if *what == id && *broken == ["audit"]),
         "{verified:?}"
     );
 }

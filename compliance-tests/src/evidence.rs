@@ -8,7 +8,6 @@
 //! A report says what its rules *support*; it never says that a service complies. A rule without a result of this build
 //! and this policy was not run, and the verdict is then [`Verdict::Incomplete`].
 
-mod escape;
 mod html;
 mod json;
 mod junit;

@@ -26,6 +26,8 @@ pub mod emit;
 pub mod evidence;
 pub mod grid;
 pub mod leaks;
+#[doc(hidden)]
+pub mod page;
 mod raw;
 pub mod rules;
 mod search;

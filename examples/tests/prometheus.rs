@@ -4,21 +4,15 @@ mod common;
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::io::Write;
-use std::net::TcpListener;
-use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
-use std::time::Duration;
 
+use common::prometheus::{check_metrics, free_port, series};
+use common::tools::tool;
 use common::{Folder, Running, example};
 
 #[tokio::test]
 async fn a_real_server_reads_the_counters_that_the_summary_shows() {
-    let (Some(server), Some(promtool)) = (program("prometheus"), program("promtool")) else {
-        assert_ne!(std::env::var("CI").as_deref(), Ok("true"), "prometheus is missing, and CI must have it");
-        println!("not run: prometheus is missing");
-        return;
-    };
+    let (Some(server), Some(promtool)) = (tool("prometheus"), tool("promtool")) else { return };
     let folder = Folder::new("prometheus");
     let mut command = Command::new(example("clinic"));
     command.args(["--serve", "--seconds", "1", "--root"]).arg(folder.path("logs"));
@@ -58,29 +52,6 @@ async fn a_real_server_reads_the_counters_that_the_summary_shows() {
     assert_eq!(code, Some(0), "{rest}");
 }
 
-/// Where a program lies.
-fn program(name: &str) -> Option<PathBuf> {
-    let path = std::env::var_os("PATH")?;
-    std::env::split_paths(&path).map(|folder| folder.join(name)).find(|file| file.is_file())
-}
-
-/// `promtool check metrics` ends with 0 and prints nothing about a clean exposition.
-fn check_metrics(promtool: &Path, text: &str) {
-    let mut child = Command::new(promtool)
-        .args(["check", "metrics"])
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .expect("promtool starts");
-    let mut stdin = child.stdin.take().expect("standard input is piped");
-    stdin.write_all(text.as_bytes()).expect("promtool reads");
-    drop(stdin);
-    let output = child.wait_with_output().expect("promtool ends");
-    let said = String::from_utf8_lossy(&[output.stdout, output.stderr].concat()).into_owned();
-    assert!(output.status.success() && said.trim().is_empty(), "promtool: {said}");
-}
-
 fn scrape(address: &str) -> String {
     format!(
         "global: {{ scrape_interval: 1s }}\n\
@@ -88,31 +59,14 @@ fn scrape(address: &str) -> String {
     )
 }
 
-/// Asks until there is an answer; the first scrape takes about a second.
+/// Asks for a sum, by a label.
 async fn ask(port: u16, query: &str, label: &str) -> BTreeMap<String, u64> {
-    let client = reqwest::Client::builder().no_proxy().build().expect("a client without TLS");
-    for _ in 0..150 {
-        let request = client.get(format!("http://127.0.0.1:{port}/api/v1/query")).query(&[("query", query)]);
-        if let Ok(answer) = request.send().await
-            && let Ok(answer) = answer.json::<serde_json::Value>().await
-            && let Some(series) = answer["data"]["result"].as_array()
-            && !series.is_empty()
-        {
-            return series.iter().map(|one| sample(one, label)).collect();
-        }
-        tokio::time::sleep(Duration::from_millis(100)).await;
-    }
-    panic!("no answer to `{query}` within 15 s");
+    series(port, query).await.iter().map(|one| sample(one, label)).collect()
 }
 
 fn sample(series: &serde_json::Value, label: &str) -> (String, u64) {
     let name = series["metric"][label].as_str().expect("the label that was summed by").to_owned();
     (name, number(series["value"][1].as_str().expect("a sample's value is a string")))
-}
-
-fn free_port() -> u16 {
-    let listener = TcpListener::bind(("127.0.0.1", 0)).expect("a free port");
-    listener.local_addr().expect("a bound port").port()
 }
 
 fn value_of<'a>(summary: &'a str, prefix: &str) -> &'a str {

@@ -10,6 +10,8 @@ mod source;
 #[cfg(feature = "archive")]
 mod crypt;
 #[cfg(feature = "archive")]
+mod due;
+#[cfg(feature = "archive")]
 mod frames;
 #[cfg(feature = "archive")]
 mod history;
@@ -31,6 +33,8 @@ mod tests;
 pub(crate) use address::Address;
 #[cfg(feature = "archive")]
 pub use crypt::{Identities, Recipients, UnusableKey};
+#[cfg(feature = "archive")]
+pub use due::due;
 pub use error::ReadError;
 #[cfg(feature = "archive")]
 pub use history::Receipt;

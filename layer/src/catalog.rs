@@ -22,6 +22,7 @@ use crate::policy::{Policy, state_folder};
 use crate::storage::Storage;
 
 pub use facts::Facts;
+pub(crate) use facts::first as first_record;
 pub use id::{NotAShardId, ShardId};
 
 /// The shards under one or more roots, as their names tell.
@@ -37,6 +38,25 @@ pub struct Catalog {
     pub orphans: Vec<PathBuf>,
     /// Files and links that are nobody's.
     pub foreign: Vec<PathBuf>,
+    /// What was taken in of other logs. Its shards are none of the above: whoever wants them asks for them
+    /// ([`Catalog::with_imported`]).
+    pub imported: Vec<Imported>,
+}
+
+/// Shards of another log that `dihya import` took in: whole ones, or those of their records that were exported.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Imported {
+    /// The other log: `<service>/<instance or "-">`.
+    pub origin: String,
+    /// The folder.
+    pub path: PathBuf,
+    /// The root it lies in.
+    pub root: PathBuf,
+    /// Its shards. None, if the import has not come to its end.
+    pub shards: Vec<Shard>,
+    /// All of it was verified and copied.
+    pub complete: bool,
 }
 
 /// The folder of one writing process: `<root>` or `<root>/<instance>`.
@@ -133,6 +153,13 @@ impl Catalog {
     /// none: it is made when it is needed.
     pub fn read(storage: &dyn Storage, places: &Places, clock: &Clock) -> Result<Catalog, CatalogError> {
         walk::read(storage, places, clock.now())
+    }
+
+    /// The same with the shards of other logs among its own; the origin stands where the instance does.
+    #[must_use]
+    pub fn with_imported(mut self) -> Catalog {
+        self.shards.extend(self.imported.iter().flat_map(|imported| imported.shards.iter().cloned()));
+        self
     }
 
     /// The names of all channels that have a shard, sorted.

@@ -1,8 +1,8 @@
 //! Time and randomness as parameters, so that tests assert exact bytes and paths.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::sync::{Arc, OnceLock};
+use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 /// Where the layer takes wall-clock time from.
 #[derive(Clone, Debug, Default)]
@@ -31,6 +31,15 @@ impl Clock {
     pub fn now(&self) -> i64 {
         match &self.0 {
             Source::System => system_micros(),
+            Source::Manual(at) => at.load(Ordering::Relaxed),
+        }
+    }
+
+    /// Microseconds that nobody sets, from some point on: how much time has passed. A manual clock moves this one too.
+    pub(crate) fn monotonic(&self) -> i64 {
+        static START: OnceLock<Instant> = OnceLock::new();
+        match &self.0 {
+            Source::System => START.get_or_init(Instant::now).elapsed().as_micros() as i64,
             Source::Manual(at) => at.load(Ordering::Relaxed),
         }
     }

@@ -8,12 +8,16 @@ use tracing_core::{Event, Level, LevelFilter, Subscriber};
 use tracing_subscriber::layer::Context as LayerContext;
 use tracing_subscriber::registry::LookupSpan;
 
+use crate::alert::Watch;
+use crate::alert::deliver::Delivery;
 use crate::callsite::{Plan, Rules};
 use crate::clock::{Clock, Rng};
 use crate::generation;
+use crate::hook::Hooks;
 use crate::journal::Journal;
 use crate::metrics::{Lost, Metrics};
 use crate::probe;
+use crate::record::system::SystemRecords;
 use crate::record::{self, Context};
 use crate::redact::scan;
 use crate::siblings::Siblings;
@@ -42,13 +46,22 @@ pub(crate) struct Core {
     /// What the layer is part of; weak, since that owns us.
     pub(crate) subscriber: OnceLock<WeakDispatch>,
     pub(crate) siblings: Siblings,
+    /// The detectors of anomalies, if the policy has them.
+    pub(crate) watch: Option<Arc<Watch>>,
+    pub(crate) system: SystemRecords,
+    /// Where alerts go.
+    pub(crate) delivery: Delivery,
+    /// Who is told what happens.
+    pub(crate) hooks: Hooks,
+    #[cfg(feature = "serve")]
+    pub(crate) exporters: crate::metrics::Exporters,
     tail: Box<[u8]>,
 }
 
 impl Core {
     pub(crate) fn new(rules: Rules, parts: Parts) -> Core {
         static NEXT: AtomicU64 = AtomicU64::new(1);
-        let Parts { storage, clock, rng, metrics, journal, siblings } = parts;
+        let Parts { storage, clock, rng, metrics, journal, siblings, watch, system, delivery, hooks } = parts;
         Core {
             id: NEXT.fetch_add(1, Ordering::Relaxed),
             epoch: AtomicU64::new(0),
@@ -64,6 +77,12 @@ impl Core {
             probed: AtomicU64::new(probe::UNKNOWN),
             subscriber: OnceLock::new(),
             siblings,
+            watch,
+            system,
+            delivery,
+            hooks,
+            #[cfg(feature = "serve")]
+            exporters: crate::metrics::Exporters::default(),
         }
     }
 
@@ -218,6 +237,10 @@ pub(crate) struct Parts {
     pub(crate) metrics: Arc<Metrics>,
     pub(crate) journal: Journal,
     pub(crate) siblings: Siblings,
+    pub(crate) watch: Option<Arc<Watch>>,
+    pub(crate) system: SystemRecords,
+    pub(crate) delivery: Delivery,
+    pub(crate) hooks: Hooks,
 }
 
 /// Where the id stands in a record: behind `{"v":1,"id":"`.

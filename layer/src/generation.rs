@@ -17,6 +17,7 @@ use crate::callsite::{Action, Plan};
 use crate::channel::Channel;
 use crate::direct::Receipt;
 use crate::handle::{Handle, RecordError};
+use crate::hook::{Happened, Moment};
 use crate::journal::CommitError;
 use crate::metrics::Lost;
 use crate::redact::label::Label;
@@ -163,6 +164,11 @@ impl Handle {
         if !accepted {
             return Err(GenerationError::Record(RecordError::NotAccepted));
         }
+        core.hooks.tell(Moment::Generation, || {
+            let happened =
+                Happened::new(Moment::Generation, String::from_utf8_lossy(&id), &rules.policy, &core.clock);
+            happened.ending(generation.status.as_str())
+        });
         Ok(Recorded { receipt: Receipt::new(Channel::GENERATION, id), failed_checks })
     }
 
@@ -176,7 +182,15 @@ impl Handle {
     /// See [`Generation::export`].
     pub fn export_generations(&self, path: impl AsRef<Path>) -> Result<u64, GenerationError> {
         self.core().journal.commit(Channel::GENERATION).map_err(GenerationError::Commit)?;
-        read::export(self.core(), path.as_ref()).map_err(GenerationError::Write)
+        let core = self.core();
+        let count = read::export(core, path.as_ref()).map_err(GenerationError::Write)?;
+        core.hooks.tell(Moment::Export, || {
+            // No record and no session tells of it: its time is its name.
+            let at = core.clock.now();
+            Happened::new(Moment::Export, format!("export-{at}"), &core.rules().policy, &core.clock)
+                .counting(count, 0)
+        });
+        Ok(count)
     }
 }
 

@@ -4,20 +4,23 @@ use std::fmt;
 use std::sync::{Arc, PoisonError, RwLock, Weak};
 use std::time::{Duration, Instant};
 
+use prometheus::Registry;
 use prometheus::core::{Collector, Desc};
 use prometheus::proto::MetricFamily;
-use prometheus::{Encoder, Registry, TextEncoder};
 use tracing::callsite::rebuild_interest_cache;
 use tracing_core::dispatcher::{WeakDispatch, with_default};
 
+use crate::alert::{Alert, Alerts};
 use crate::callsite::Rules;
 use crate::channel::Channel;
 use crate::core::Core;
 use crate::direct::{Receipt, Record};
 use crate::journal::{Commit, CommitError, OpenError, ShutdownReport};
 use crate::lifecycle::Lifecycle;
+use crate::metrics::Format;
 use crate::policy::{ChannelPolicy, Policy};
 use crate::probe::{self, ProbeError};
+use crate::record::system::Value;
 
 /// Keeps the layer open. Dropping it drains the queues for at most five seconds and closes the files; [`Guard::shutdown`]
 /// does the same and tells what came of it. Hold it until the end of `main`.
@@ -26,18 +29,25 @@ pub struct Guard {
     handle: Handle,
     /// Ends before the journal does.
     lifecycle: Option<Lifecycle>,
-    /// Ends after it.
+    /// Ends after that, and before the journal does.
+    alerts: Option<Alerts>,
+    /// Ends after the journal.
     exporting: Exporting,
 }
 
 impl Guard {
-    pub(crate) fn new(core: Arc<Core>, lifecycle: Option<Lifecycle>, exporting: Exporting) -> Guard {
+    pub(crate) fn new(
+        core: Arc<Core>,
+        lifecycle: Option<Lifecycle>,
+        alerts: Option<Alerts>,
+        exporting: Exporting,
+    ) -> Guard {
         let handle = Handle { core };
         let mut first = DEFAULT.write().unwrap_or_else(PoisonError::into_inner);
         if first.strong_count() == 0 {
             *first = Arc::downgrade(&handle.core);
         }
-        Guard { handle, lifecycle, exporting }
+        Guard { handle, lifecycle, alerts, exporting }
     }
 
     /// A handle, to be cloned and passed around.
@@ -55,18 +65,31 @@ impl Guard {
     pub fn shutdown(mut self, deadline: Duration) -> ShutdownReport {
         let until = Instant::now() + deadline;
         self.lifecycle = None;
+        self.alerts = None;
         let report = self.handle.core.journal.shutdown(deadline);
-        self.exporting.finish(until);
+        self.end(until);
         report
+    }
+
+    /// Records come first; alerts that are left wait on disk for the next start, and records for the next export.
+    fn end(&mut self, until: Instant) {
+        self.handle.core.hooks.shutdown(until);
+        self.handle.core.delivery.shutdown(until);
+        self.exporting.finish(until);
+        // Last: how the end goes can still be scraped.
+        #[cfg(feature = "serve")]
+        self.handle.core.exporters.end();
     }
 }
 
 impl Drop for Guard {
     fn drop(&mut self) {
         self.lifecycle = None;
+        self.alerts = None;
         probe::say_if_failed(&self.handle.core);
-        self.handle.core.journal.shutdown(Duration::from_secs(5));
-        self.exporting.finish(Instant::now() + LAST_EXPORT);
+        let until = Instant::now() + AT_DROP;
+        self.handle.core.journal.shutdown(AT_DROP);
+        self.end(until);
     }
 }
 
@@ -185,7 +208,13 @@ impl Handle {
                 }
             }
         }
+        // First: what is recorded under the new rules can be found out from then on.
+        self.core.journal.policy_changed(&*self.core.storage, &now.policy, &policy);
         self.core.metrics.follow(&policy);
+        if let Some(watch) = self.core.watch.as_ref().filter(|_| now.policy.alerts != policy.alerts) {
+            watch.follow(&policy.alerts, &self.core.metrics);
+        }
+        self.tell_cuts(&now.policy, &policy);
         self.core.replace_rules(Rules::new(policy));
         // The level that `tracing` may skip below can have changed. Where there is a single subscriber it asks the calling
         // thread's, and this thread may have none: everything would be silenced.
@@ -196,21 +225,82 @@ impl Handle {
         Ok(())
     }
 
+    /// A period that became shorter is told in the security channel.
+    fn tell_cuts(&self, now: &Policy, new: &Policy) {
+        for (now, new) in now.channels.iter().zip(&new.channels) {
+            let periods = |channel: &ChannelPolicy| {
+                let kept = &channel.retention;
+                [("floor", kept.floor), ("default", kept.default), ("ceiling", kept.ceiling)]
+            };
+            for ((period, before), (_, after)) in periods(now).into_iter().zip(periods(new)) {
+                if before.never_longer_than(after) {
+                    continue;
+                }
+                let (before, after) = (before.to_string(), after.to_string());
+                let line = self.core.system.line(
+                    Channel::SECURITY,
+                    "sys_retention_cut",
+                    "a policy that keeps records for a shorter time came into force",
+                    &[
+                        ("of", Value::Text(&now.name)),
+                        ("period", Value::Text(period)),
+                        ("from", Value::Text(&before)),
+                        ("to", Value::Text(&after)),
+                    ],
+                );
+                self.core.journal.append(Channel::SECURITY, &line);
+            }
+        }
+    }
+
+    /// The alerts that fire now, the oldest first.
+    pub fn alerts(&self) -> Vec<Alert> {
+        self.core.watch.as_ref().map(|watch| watch.firing()).unwrap_or_default()
+    }
+
     /// All metrics in Prometheus' text format, for a service's own `/metrics`.
+    ///
+    /// It looks at the disk (the ledger's length, free room) and takes a few milliseconds at most: in an async service, call it
+    /// where blocking is allowed.
     pub fn metrics(&self) -> String {
-        let mut text = Vec::new();
+        self.exposition(Format::Text)
+    }
+
+    /// The same in another format, as a scraper's `Accept` header asks for it.
+    pub fn metrics_as(&self, format: Format) -> String {
+        self.exposition(format)
+    }
+
+    fn exposition(&self, format: Format) -> String {
         // A registry sorts what it gathers, so that two texts can be compared.
         let registry = Registry::new();
-        let gathered = self.register(&registry).map(|()| registry.gather());
-        match gathered.and_then(|families| TextEncoder::new().encode(&families, &mut text)) {
-            Ok(()) => String::from_utf8_lossy(&text).into_owned(),
+        match self.register(&registry) {
+            Ok(()) => format.write(&registry.gather()),
             Err(error) => format!("# dihya: {error}\n"),
         }
+    }
+
+    /// Serves the metrics over HTTP, at `/metrics` of this address, on a thread of its own, until the guard ends. See
+    /// [`metrics::serve`](crate::metrics::serve).
+    ///
+    /// # Errors
+    /// If the address cannot be listened on, or the layer is shut down.
+    #[cfg(feature = "serve")]
+    pub fn serve_metrics(
+        &self,
+        address: impl std::net::ToSocketAddrs,
+    ) -> Result<std::net::SocketAddr, crate::metrics::ServeError> {
+        crate::metrics::serve_of(self, address)
     }
 
     /// Adds the metrics to a registry of the service's own, which then gathers them with the rest.
     pub fn register(&self, registry: &prometheus::Registry) -> prometheus::Result<()> {
         registry.register(Box::new(self.clone()))
+    }
+
+    #[cfg(feature = "serve")]
+    pub(crate) fn of(core: Arc<Core>) -> Handle {
+        Handle { core }
     }
 
     pub(crate) fn core(&self) -> &Arc<Core> {
@@ -239,7 +329,8 @@ impl Collector for Handle {
     fn collect(&self) -> Vec<MetricFamily> {
         let journal = &self.core.journal;
         let free = journal.bases().first().and_then(|base| self.core.storage.free_bytes(base).ok());
-        self.core.metrics.collect(|channel| journal.queue_bytes(channel), free, self.core.clock.now())
+        self.core.metrics.look(&*self.core.storage, journal.bases(), self.core.clock.now());
+        self.core.metrics.collect(|channel| journal.queue_bytes(channel), free)
     }
 }
 
@@ -318,6 +409,9 @@ fn changes_what_is_fixed(now: &Policy, new: &Policy) -> Option<&'static str> {
     if now.state != new.state {
         return Some("`integrity.state`");
     }
+    if now.delivery != new.delivery || now.hooks != new.hooks {
+        return Some("`alerts.sinks`, `alerts.spool` or `hooks`");
+    }
     if now.channels.len() != new.channels.len() {
         return Some("the set of channels");
     }
@@ -328,11 +422,16 @@ fn changes_what_is_fixed(now: &Policy, new: &Policy) -> Option<&'static str> {
     if differs {
         return Some("a channel's name, `queue`, `on_full`, `sync` or `shard_size`");
     }
+    if now.alerts.enabled != new.alerts.enabled {
+        return Some("`alerts.enabled`");
+    }
     if now.otlp != new.otlp {
         return Some("`otlp`");
     }
     (now.console != new.console || now.panic_hook != new.panic_hook).then_some("`console` or `panic_hook`")
 }
+
+const AT_DROP: Duration = Duration::from_secs(5);
 
 /// The first layer opened, for calls that name none.
 static DEFAULT: RwLock<Weak<Core>> = RwLock::new(Weak::new());

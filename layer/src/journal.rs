@@ -34,10 +34,11 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
+use crate::alert::Watch;
 use crate::channel::Channel;
 use crate::clock::Clock;
 use crate::ledger::Fact;
-use crate::metrics::{Lost, Metrics};
+use crate::metrics::{Lost, Metrics, Trouble};
 use crate::mirror::Mirror;
 use crate::policy::Policy;
 use crate::record::system::{SystemRecords, Value};
@@ -54,7 +55,7 @@ pub use error::{ChannelReport, CommitError, OpenError, ShutdownReport};
 use lane::Lane;
 use past::Past;
 use place::Place;
-use store::Store;
+use store::{Observers, Store};
 use writer::Writer;
 
 /// All channels' queues and writers.
@@ -83,9 +84,10 @@ impl Journal {
         metrics: Arc<Metrics>,
         system: SystemRecords,
         mirror: Option<Box<dyn Write + Send>>,
+        watch: Option<Arc<Watch>>,
     ) -> Result<Journal, OpenError> {
         let places = Arc::new(place::prepare(policy, &storage, &clock)?);
-        let mirror = mirror.map(Mirror::new);
+        let observers = Observers { mirror: mirror.map(Mirror::new), watch };
         let today = shard::day(clock.now());
         let mut pasts = Vec::new();
         for place in &*places {
@@ -107,7 +109,7 @@ impl Journal {
                 clock.clone(),
                 system.clone(),
                 rules.shard_bytes,
-                mirror.clone(),
+                observers.clone(),
             );
             tell(&mut store, &found);
             if index == speaker && places.iter().zip(&pasts).any(lost_lock_file) {
@@ -232,6 +234,26 @@ impl Journal {
         report
     }
 
+    /// Tells every ledger that other rules are in force, with a copy of them beside it. One that cannot be written now is told
+    /// later, and that is said.
+    pub(crate) fn policy_changed(&self, storage: &dyn Storage, from: &Policy, to: &Policy) {
+        let (from, changed) = (from.reference(), to.reference());
+        let places = self.running().places.clone();
+        if from == changed {
+            return;
+        }
+        for place in places.iter().flat_map(|places| places.iter()) {
+            let fact = Fact::PolicyChanged { from: from.clone(), to: changed.clone() };
+            let kept = crate::purge::keep_policy(storage, &place.base, to);
+            if let Err(error) = kept.and(place.books.tell(fact)) {
+                report::say(&format!(
+                    "the ledger in {} does not tell of the new policy yet: {error}",
+                    place.base.display()
+                ));
+            }
+        }
+    }
+
     fn running(&self) -> std::sync::MutexGuard<'_, Running> {
         self.running.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -267,7 +289,7 @@ fn tell(store: &mut Store, found: &recover::Found) {
         );
     }
     for shard in &found.unproven {
-        store.lane.metrics.write_error(store.lane.channel, "recovery");
+        store.lane.metrics.write_error(store.lane.channel, Trouble::Recovery);
         store.note(
             "sys_recovery_postponed",
             "there was no room to bring a shard of the last run to the disk anew; it was left as it is and another was begun",
@@ -275,7 +297,7 @@ fn tell(store: &mut Store, found: &recover::Found) {
         );
     }
     for recover::Damaged { shard, damage } in &found.damaged {
-        store.lane.metrics.write_error(store.lane.channel, "damaged");
+        store.lane.metrics.write_error(store.lane.channel, Trouble::Damaged);
         store.note(
             "sys_shard_damaged",
             "a shard has bad bytes before good records; it was left as it is and another was begun",

@@ -9,6 +9,7 @@
 
 mod attach;
 mod fact;
+pub(crate) mod lock;
 
 use std::io::{self, BufRead as _, BufReader};
 use std::path::{Path, PathBuf};

@@ -21,7 +21,7 @@
 //! 5. **write**: one thread per channel takes what is queued, appends it to the day's file, and syncs it.
 //! 6. **acknowledge**: whoever waits in [`Handle::commit`] is answered, and the queue has room again.
 //!
-//! Beside it: metrics ([`Handle::metrics`]), the console mirror, and records that pass no subscriber
+//! Beside it: metrics ([`Handle::metrics`], [`metrics`]), the console mirror, and records that pass no subscriber
 //! ([`Handle::record`], [`Generation::record`]).
 //!
 //! # What the scan cannot know
@@ -83,6 +83,12 @@
 //! [`ledger`]: from outside, by `dihya plan` and `dihya purge`, or by the layer itself, every hour, if the policy says
 //! `lifecycle.run = true`. It deletes nothing otherwise.
 //!
+//! # Alerts and hooks
+//!
+//! The writers' threads look for anomalies in what they write ([`alert`]); what fires is a record, a count, and, with the feature
+//! `alerts`, a message to the policy's receivers, at least once. A [`hook`] in code or in the policy hears of generations,
+//! archives, purges, exports and holds. None of it runs on a thread that logs.
+//!
 //! # Troubleshooting
 //!
 //! - *Nothing is written*: was the guard dropped? `let _ = …` drops at once. Is the event less severe than the channel's
@@ -94,7 +100,9 @@
 //!   that was installed after [`open`] prints raw messages too.
 //! - *Records are missing under load*: look at `dihya_dropped_total{reason}`, and raise that channel's `queue`.
 
+pub mod alert;
 pub mod archive;
+pub mod bundle;
 mod callsite;
 pub mod catalog;
 mod channel;
@@ -108,18 +116,20 @@ pub mod fuzzing;
 mod generation;
 mod handle;
 pub mod hold;
+pub mod hook;
 mod journal;
 mod layer;
 pub mod ledger;
 mod lifecycle;
 mod macros;
-mod metrics;
+pub mod metrics;
 mod mirror;
 mod open;
 pub mod operation;
 #[cfg(feature = "otel")]
 mod otel;
 pub mod otlp;
+pub mod overview;
 mod panic;
 mod policy;
 mod probe;

@@ -1,25 +1,27 @@
-//! Retention run by the layer itself, if the policy says so: `lifecycle.run`.
+//! What the layer looks after by itself, on a thread of low priority.
 //!
-//! A thread of low priority looks every hour what is due, and purges it as the service. What it did is in the ledger, and
-//! on the scheduler channel. Another process at the same log makes it wait for the next hour.
+//! - If the policy says so (`lifecycle.run`), it looks every hour what is due, archives it where the policy names stores,
+//!   and purges it, as the service. What it did is in the ledger, and on the scheduler channel, as is a hold whose review
+//!   is due, once a day. Another process at the same log makes it wait for the next hour.
+//! - An operation that was denied to somebody, which stands in the ledger, becomes a record of the security channel.
+
+mod refusals;
+mod work;
 
 use std::io;
-use std::path::Path;
 use std::sync::{Arc, Condvar, Mutex, PoisonError, Weak};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use tracing_core::Level;
 
 use crate::channel::Channel;
-use crate::clock::Clock;
 use crate::core::Core;
 use crate::direct::Record;
-use crate::ledger::Ledger;
-use crate::operation::{Caller, Kind, Operation, Outcome};
-use crate::policy::Policy;
-use crate::purge::{Folders, Log, Report};
-use crate::retain::{Action, Trust};
-use crate::storage::Storage;
+use crate::hook::{Happened, Moment};
+use crate::thread;
+
+use refusals::Refusals;
+use work::{Done, Work};
 
 /// The thread's end: dropping it lets the thread finish the shard it is at, and no other.
 #[derive(Debug)]
@@ -48,99 +50,129 @@ impl Drop for Lifecycle {
     }
 }
 
+impl Stop {
+    fn is_asked(&self) -> bool {
+        *self.asked.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Whether the end was asked for within this time.
+    fn within(&self, time: Duration) -> bool {
+        let asked = self.asked.lock().unwrap_or_else(PoisonError::into_inner);
+        let waited = self.changed.wait_timeout_while(asked, time, |asked| !*asked);
+        *waited.unwrap_or_else(PoisonError::into_inner).0
+    }
+}
+
 fn watch(core: &Weak<Core>, stop: &Stop) {
     step_back();
-    let mut wait = FIRST;
+    let mut due = Instant::now() + FIRST;
     let mut noted = None;
-    loop {
-        let asked = stop.asked.lock().unwrap_or_else(PoisonError::into_inner);
-        let waited = stop.changed.wait_timeout_while(asked, wait, |asked| !*asked);
-        if *waited.unwrap_or_else(PoisonError::into_inner).0 {
-            return;
-        }
+    let mut refusals = Refusals::default();
+    while !stop.within(TICK) {
         let Some(core) = core.upgrade() else { return };
-        run(&core, &mut noted);
-        wait = EVERY;
+        refusals.tell(&core);
+        if Instant::now() >= due && core.rules().policy.lifecycle {
+            run(&core, &mut noted, stop);
+            due = Instant::now() + EVERY;
+        }
     }
 }
 
 /// The service comes first. A kernel that refuses leaves us as we are.
-fn step_back() {
+pub(crate) fn step_back() {
     #[cfg(target_os = "linux")]
     let _ = rustix::process::setpriority_process(Some(rustix::thread::gettid()), NICE);
 }
 
 /// One run over every base that has a ledger. `noted` is when a run was last noted in the ledger.
-fn run(core: &Arc<Core>, noted: &mut Option<i64>) {
+fn run(core: &Arc<Core>, noted: &mut Option<i64>, stop: &Stop) {
     let rules = core.rules();
+    let is_new = noted.is_none_or(|at| core.clock.now() - at >= DAY);
     for (at, base) in core.journal.bases().iter().enumerate() {
         let state = rules.policy.state_folder(at, base);
-        let is_new = noted.is_none_or(|at| core.clock.now() - at >= DAY);
-        match once(&core.storage, base, &state, &rules.policy, &core.clock, is_new) {
+        let stopped = || stop.is_asked();
+        let work = Work {
+            storage: &core.storage,
+            base,
+            state: &state,
+            policy: &rules.policy,
+            clock: &core.clock,
+            stopped: &stopped,
+        };
+        // A client of a store logs too, and what it logs is not the service's.
+        match thread::silently(|| work.once(is_new)) {
             Ok(None) => {}
-            Ok(Some(report)) => {
+            Ok(Some(done)) => {
                 *noted = Some(core.clock.now());
-                tell(core, &report);
+                tell(core, &done);
+                tell_hooks(core, &done);
             }
             Err(error) if error.kind() == io::ErrorKind::NotFound => {}
-            Err(error) => record(core, Level::ERROR, "retention_failed", &error.to_string(), None),
+            Err(error) => record(core, Level::ERROR, "retention_failed", &error.to_string(), &[]),
         }
     }
 }
 
-/// Purges what is due. `None`: nothing was, and no run has to be noted.
-fn once(
-    storage: &Arc<dyn Storage>,
-    base: &Path,
-    state: &Path,
-    policy: &Policy,
-    clock: &Clock,
-    note: bool,
-) -> io::Result<Option<Report>> {
-    let ledger = Ledger::attach(Arc::clone(storage), base, state, clock.clone())?;
-    let archives = Folders::of(Arc::clone(storage));
-    let log = Log { storage: &**storage, base, ledger: &ledger, archives: &archives };
-    if !note {
-        let plan = log.plan(policy, clock, Trust::Checked)?;
-        let idle = plan.alerts.is_empty() && plan.decisions.iter().all(|d| d.action != Action::Purge);
-        if idle {
-            return Ok(None);
+fn tell(core: &Arc<Core>, done: &Done) {
+    for alert in &done.purge.alerts {
+        record(core, Level::WARN, "retention_alert", alert, &[]);
+    }
+    for review in &done.reviews {
+        record(core, Level::WARN, "hold_review_due", review, &[]);
+    }
+    for (shard, why) in &done.unarchived {
+        record(core, Level::ERROR, "archive_failed", &format!("{shard}: {why}"), &[]);
+    }
+    for (shard, why) in &done.purge.failed {
+        record(core, Level::ERROR, "retention_failed", &format!("{shard}: {why}"), &[]);
+    }
+    let gone = done.purge.purged.len() + done.purge.finished.len();
+    let counts = [("shards_archived", done.archived), ("shards_purged", gone)];
+    record(core, Level::INFO, "retention_run", "retention looked what is due", &counts);
+}
+
+/// A run that found nothing is nothing that happened.
+fn tell_hooks(core: &Arc<Core>, done: &Done) {
+    let purge = &done.purge;
+    let gone = purge.purged.len() + purge.finished.len();
+    let bytes = purge.purged.iter().map(|(_, bytes)| bytes).sum();
+    let all = [
+        (Moment::Archive, done.unarchived.len(), done.archived, done.archived_bytes),
+        (Moment::Purge, purge.failed.len(), gone, bytes),
+    ];
+    for (moment, failed, shards, bytes) in all {
+        if failed + shards == 0 {
+            continue;
         }
+        core.hooks.tell(moment, || {
+            let session = done.session.clone();
+            let happened = Happened::new(moment, session, &core.rules().policy, &core.clock);
+            happened.counting(shards as u64, bytes).ending(work::outcome(failed, shards).name())
+        });
     }
-    let caller = Caller::service(&policy.service.name);
-    let begun =
-        Operation::begin(Kind::Lifecycle, policy, &ledger, clock, &caller, None, Some("lifecycle.run"));
-    let mut operation = begun.map_err(|error| io::Error::other(error.to_string()))?;
-    let report = log.purge(policy, &mut operation, clock, Trust::Checked, None)?;
-    let done = report.purged.len() + report.finished.len();
-    operation.end(match (report.failed.is_empty(), done) {
-        (true, _) => Outcome::Success,
-        (false, 0) => Outcome::Failure,
-        (false, _) => Outcome::Partial,
-    })?;
-    Ok(Some(report))
 }
 
-fn tell(core: &Arc<Core>, report: &Report) {
-    for alert in &report.alerts {
-        record(core, Level::WARN, "retention_alert", alert, None);
-    }
-    for (shard, why) in &report.failed {
-        record(core, Level::ERROR, "retention_failed", &format!("{shard}: {why}"), None);
-    }
-    let gone = report.purged.len() + report.finished.len();
-    record(core, Level::INFO, "retention_run", "retention looked what is due", Some(gone));
-}
-
-fn record(core: &Arc<Core>, level: Level, event: &'static str, message: &str, shards: Option<usize>) {
+fn record(
+    core: &Arc<Core>,
+    level: Level,
+    event: &'static str,
+    message: &str,
+    counts: &[(&'static str, usize)],
+) {
     let mut record = Record::new(Channel::SCHEDULER, event).level(level).message(message);
-    if let Some(shards) = shards {
-        record = record.number("shards_purged", i64::try_from(shards).unwrap_or(i64::MAX));
+    for (name, count) in counts {
+        record = record.number(name, i64::try_from(*count).unwrap_or(i64::MAX));
     }
+    direct(core, &record);
+}
+
+fn direct(core: &Arc<Core>, record: &Record) {
     let plan = record.plan(&core.rules(), "dihya");
     core.direct(&plan, |values| record.fill(&plan, values), |_| ());
 }
 
+/// How long a refusal may stand in the ledger before it is told; one look at a file's length each time.
+const TICK: Duration = Duration::from_secs(10);
 /// After the start, so that a service that restarts again and again does not begin with this each time.
 const FIRST: Duration = Duration::from_secs(5 * 60);
 /// Often enough for a disk that fills.
@@ -152,59 +184,14 @@ const NICE: i32 = 10;
 
 #[cfg(test)]
 mod tests {
+    use std::path::Path;
+
+    use super::work::tests::disk;
     use super::*;
+    use crate::clock::Clock;
     use crate::hold::day;
-    use crate::key::Signer;
-    use crate::ledger::{Fact, PolicyRef};
+    use crate::policy::Policy;
     use crate::profile::Sector;
-    use crate::storage::Memory;
-
-    fn disk() -> Memory {
-        let disk = Memory::new();
-        let (base, state) = (Path::new("/log"), Path::new("/log/state"));
-        disk.create_dir(state).unwrap();
-        let signer = Signer::from_seed(&[7; 32]);
-        signer.save(&disk, &state.join("signing.key")).unwrap();
-        let vkey = signer.public().vkey("clinic/-/ledger");
-        let before = Clock::manual(day("2026-05-28").unwrap());
-        let disk_too = Arc::new(disk.clone());
-        let ledger =
-            Ledger::open(disk_too, base, "clinic/-/ledger".into(), Arc::new(signer), before).unwrap();
-        let policy = PolicyRef { version: None, sha256: String::new() };
-        ledger.append(Fact::LogOpened { vkey, policy }.into()).unwrap();
-        disk.put("/log/app/2024-01-15.jsonl", b"{\"timestamp\":\"2024-01-15T10:00:00.000000Z\"}\n");
-        disk
-    }
-
-    fn once_on(disk: &Memory, roles: &str, note: bool) -> io::Result<Option<Report>> {
-        let policy = Policy::parse(&format!("[storage]\nroot = \"/log\"\n{roles}"), "p").unwrap();
-        let storage: Arc<dyn Storage> = Arc::new(disk.clone());
-        let clock = Clock::manual(day("2026-06-01").unwrap());
-        once(&storage, Path::new("/log"), Path::new("/log/state"), &policy, &clock, note)
-    }
-
-    #[test]
-    fn the_service_purges_what_is_due_whatever_the_roles_say_of_people() {
-        let disk = disk();
-        let report = once_on(&disk, "[roles]\nadmin = [\"user:ada\"]\n", false).unwrap().unwrap();
-        assert_eq!(report.purged.len(), 1);
-        assert!(!disk.files().contains_key(Path::new("/log/app/2024-01-15.jsonl")));
-        assert_eq!(once_on(&disk, "", false).unwrap(), None, "nothing is due any more");
-        assert_eq!(
-            once_on(&disk, "", true).unwrap(),
-            Some(Report::default()),
-            "noted once a day all the same"
-        );
-    }
-
-    #[test]
-    fn a_log_without_a_ledger_is_left_alone() {
-        let disk = Memory::new();
-        disk.put("/log/app/2024-01-15.jsonl", b"{}\n");
-        let error = once_on(&disk, "", true).unwrap_err();
-        assert_eq!(error.kind(), io::ErrorKind::NotFound);
-        assert!(disk.files().contains_key(Path::new("/log/app/2024-01-15.jsonl")));
-    }
 
     #[test]
     fn a_layer_whose_policy_says_so_runs_it_and_tells_the_scheduler_channel() {
@@ -213,12 +200,34 @@ mod tests {
         let policy = Policy::sector(Sector::Generic).root("/log").service("clinic", "1");
         let options = crate::Options::new(policy).storage(Arc::new(disk.clone())).clock(clock);
         let (_layer, guard) = options.open().unwrap();
-        run(guard.handle().core(), &mut None);
+        run(guard.handle().core(), &mut None, &Stop::default());
         guard.handle().commit(Channel::SCHEDULER).unwrap();
         let text = disk.files().remove(Path::new("/log/scheduler/2026-06-01.jsonl")).unwrap();
         let text = String::from_utf8(text).unwrap();
         assert!(text.contains("\"event_name\":\"retention_run\""), "{text}");
         assert!(text.contains("\"shards_purged\":1"), "{text}");
         assert!(!disk.files().contains_key(Path::new("/log/app/2024-01-15.jsonl")));
+    }
+
+    #[test]
+    fn a_review_that_is_due_is_told_on_the_scheduler_channel_once_a_day() {
+        let disk = disk();
+        work::tests::hold(&disk, "case-12", "2026-05-01");
+        let clock = Clock::manual(day("2026-06-01").unwrap());
+        let policy = Policy::sector(Sector::Generic).root("/log").service("clinic", "1");
+        let options = crate::Options::new(policy).storage(Arc::new(disk.clone())).clock(clock.clone());
+        let (_layer, guard) = options.open().unwrap();
+        let mut noted = None;
+        let told = |noted: &mut Option<i64>| {
+            run(guard.handle().core(), noted, &Stop::default());
+            guard.handle().commit(Channel::SCHEDULER).unwrap();
+            let files = disk.files().into_iter().filter(|(path, _)| path.starts_with("/log/scheduler"));
+            let text: Vec<u8> = files.flat_map(|(_, bytes)| bytes).collect();
+            String::from_utf8_lossy(&text).matches("\"event_name\":\"hold_review_due\"").count()
+        };
+        assert_eq!(told(&mut noted), 1);
+        assert_eq!(told(&mut noted), 1, "not every hour");
+        clock.set(clock.now() + DAY);
+        assert_eq!(told(&mut noted), 2);
     }
 }

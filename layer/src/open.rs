@@ -9,10 +9,13 @@ use tracing_subscriber::fmt::MakeWriter;
 use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
 
+use crate::alert;
+use crate::alert::deliver::Delivery;
 use crate::callsite::Rules;
 use crate::clock::{Clock, Rng};
 use crate::core::{Core, Parts};
 use crate::handle::Guard;
+use crate::hook::{Hook, Hooks};
 use crate::journal::{Journal, OpenError};
 use crate::layer::DihyaLayer;
 use crate::lifecycle::Lifecycle;
@@ -59,6 +62,9 @@ pub struct Options {
     rng: Rng,
     mirror: Option<Box<dyn Write + Send>>,
     warn_of_siblings: bool,
+    alert_detectors: Vec<Box<dyn alert::Detector>>,
+    on_alert: Option<alert::Sink>,
+    hooks: Vec<Arc<dyn Hook>>,
 }
 
 impl Options {
@@ -71,6 +77,9 @@ impl Options {
             rng: Rng::system(),
             mirror: None,
             warn_of_siblings: true,
+            alert_detectors: Vec::new(),
+            on_alert: None,
+            hooks: Vec::new(),
         }
     }
 
@@ -117,39 +126,130 @@ impl Options {
         self
     }
 
+    /// A detector of anomalies besides the built-in ones.
+    pub fn alert_detector(mut self, detector: impl alert::Detector) -> Options {
+        self.alert_detectors.push(Box::new(detector));
+        self
+    }
+
+    /// Called with each alert: when it fires, when it is said again after its cooldown, and when it is resolved. On a
+    /// thread of the layer's own, one alert after the other; while it works, others wait, and the log does not.
+    pub fn on_alert(mut self, to: impl FnMut(&alert::Alert) + Send + 'static) -> Options {
+        self.on_alert = Some(Box::new(to));
+        self
+    }
+
+    /// What is run when something happens to the log, beside the policy's own hooks; may be called several times.
+    pub fn hook(mut self, hook: impl Hook) -> Options {
+        self.hooks.push(Arc::new(hook));
+        self
+    }
+
     /// Opens the log.
     pub fn open(self) -> Result<(DihyaLayer, Guard), OpenError> {
-        let Options { policy, storage, clock, rng, mirror, warn_of_siblings } = self;
-        policy.check().map_err(OpenError::Policy)?;
+        let Options {
+            policy,
+            storage,
+            clock,
+            rng,
+            mirror,
+            warn_of_siblings,
+            alert_detectors,
+            on_alert,
+            mut hooks,
+        } = self;
+        policy
+            .check()
+            .and_then(|()| policy.check_alert_detectors(&alert_detectors))
+            .and_then(|()| policy.check_hooks(&hooks))
+            .map_err(OpenError::Policy)?;
         if let Some(error) = policy.otlp_unsupported() {
             return Err(OpenError::Policy(error));
         }
-        let metrics = Arc::new(Metrics::new(&policy, clock.now()));
+        hooks.extend(crate::hook::of(&policy));
+        let metrics = Arc::new(Metrics::new(&policy));
         let system = SystemRecords::new(&policy, clock.clone(), rng.clone(), &metrics);
         let mirror = mirror.or_else(|| policy.console.map(mirror::console));
+        let watch = policy
+            .alerts
+            .enabled
+            .then(|| Arc::new(alert::Watch::new(&policy, alert_detectors, clock.clone(), &metrics)));
         let journal = Journal::open(
             &policy,
             Arc::clone(&storage),
             clock.clone(),
             Arc::clone(&metrics),
-            system,
+            system.clone(),
             mirror,
+            watch.clone(),
         )?;
+        if let (Some(watch), Some(base)) = (&watch, journal.bases().first()) {
+            watch.salted(alert::Salt::of_log(Arc::clone(&storage), &policy.state_folder(0, base)));
+        }
         let panics = policy.panic_hook;
         let siblings = Siblings::new(warn_of_siblings);
-        let parts = Parts { storage, clock, rng, metrics, journal, siblings };
+        let delivery = deliver(&policy, &journal, &storage, &clock, &rng, &metrics)?;
+        let hooks = Hooks::start(hooks, &metrics).map_err(|source| OpenError::Thread { source })?;
+        let parts = Parts { storage, clock, rng, metrics, journal, siblings, watch, system, delivery, hooks };
         let core = Arc::new(Core::new(Rules::new(policy), parts));
         let exporter = crate::handle::Exporting::start(&core)?;
         if panics {
             panic::watch(&core);
         }
-        let lifecycle = if core.rules().policy.lifecycle {
-            Some(Lifecycle::start(&core).map_err(|source| OpenError::Thread { source })?)
-        } else {
-            None
+        let lifecycle = Lifecycle::start(&core).map_err(|source| OpenError::Thread { source })?;
+        let alerts = match core.watch {
+            Some(_) => {
+                let alerts = alert::Alerts::start(&core, Some(hand_on(&core, on_alert)));
+                Some(alerts.map_err(|source| OpenError::Thread { source })?)
+            }
+            None => None,
         };
-        Ok((DihyaLayer::new(Arc::clone(&core)), Guard::new(core, lifecycle, exporter)))
+        Ok((DihyaLayer::new(Arc::clone(&core)), Guard::new(core, Some(lifecycle), alerts, exporter)))
     }
+}
+
+/// To the receivers of the policy first: the service's own function may take its time.
+fn hand_on(core: &Arc<Core>, mut on_alert: Option<alert::Sink>) -> alert::Sink {
+    let core = Arc::downgrade(core);
+    Box::new(move |alert| {
+        if let Some(core) = core.upgrade() {
+            core.delivery.offer(alert.clone());
+        }
+        if let Some(on_alert) = &mut on_alert {
+            on_alert(alert);
+        }
+    })
+}
+
+#[cfg(feature = "alerts")]
+fn deliver(
+    policy: &Policy,
+    journal: &Journal,
+    storage: &Arc<dyn Storage>,
+    clock: &Clock,
+    rng: &Rng,
+    metrics: &Arc<Metrics>,
+) -> Result<Delivery, OpenError> {
+    let Some(base) = journal.bases().first() else { return Ok(Delivery::default()) };
+    let state = policy.state_folder(0, base);
+    let folder = policy.spool_folder(&state, policy.service.instance.as_deref());
+    Delivery::start(policy, &folder, storage, clock, rng, metrics).map_err(|source| OpenError::Io {
+        what: "open the spool",
+        path: folder,
+        source,
+    })
+}
+
+#[cfg(not(feature = "alerts"))]
+fn deliver(
+    _: &Policy,
+    _: &Journal,
+    _: &Arc<dyn Storage>,
+    _: &Clock,
+    _: &Rng,
+    _: &Arc<Metrics>,
+) -> Result<Delivery, OpenError> {
+    Ok(Delivery)
 }
 
 /// Short: a policy is pages long, and a storage may lie in memory.

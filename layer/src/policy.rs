@@ -3,6 +3,7 @@
 //! A file is read into typed values by key (`read`, after the table in `keys`), laid over the defaults of its sector
 //! (`file`, `defaults`), and checked as a whole (`check`). `show` tells every value in force and where it comes from.
 
+mod alerts;
 mod allow;
 mod archive;
 mod check;
@@ -10,6 +11,8 @@ mod defaults;
 pub(crate) mod detectors;
 mod error;
 mod file;
+mod given;
+mod hooks;
 mod keys;
 mod otlp;
 mod period;
@@ -20,6 +23,7 @@ mod rules;
 #[cfg(feature = "schema")]
 mod schema;
 mod show;
+mod sinks;
 mod starter;
 mod suggest;
 mod units;
@@ -40,14 +44,22 @@ use crate::redact::allow::Allowance;
 use crate::redact::custom::Custom;
 use crate::redact::custom::code::Detector;
 
+pub(crate) use alerts::{AlertPolicy, DetectorPolicy};
 pub(crate) use archive::ArchivePolicy;
 pub use error::{PolicyError, Problem};
+pub(crate) use given::Given;
+#[cfg(feature = "alerts")]
+pub(crate) use given::{is_here, wrong_address};
+pub(crate) use hooks::HookPolicy;
 pub(crate) use otlp::{OtlpPolicy, OtlpProtocol, is_otlp_endpoint};
 pub use period::{NotAPeriod, Period};
 pub(crate) use retention::Retention;
 pub use roles::Role;
 pub(crate) use roles::Roles;
 pub use show::{Origin, Setting};
+pub(crate) use sinks::{DeliveryPolicy, To};
+#[cfg(feature = "alerts")]
+pub(crate) use sinks::{SinkPolicy, Smtp, Tls};
 
 /// What goes where, what is hidden, how it is kept.
 ///
@@ -88,6 +100,12 @@ pub struct Policy {
     pub(crate) archive: ArchivePolicy,
     /// Where records are exported to, if they are.
     pub(crate) otlp: Option<OtlpPolicy>,
+    /// Which detectors of anomalies run.
+    pub(crate) alerts: AlertPolicy,
+    /// Where alerts go.
+    pub(crate) delivery: DeliveryPolicy,
+    /// What is told to other programs.
+    pub(crate) hooks: Vec<HookPolicy>,
     pub(crate) console: Option<Console>,
     /// Whether `open` installs the panic hook.
     pub(crate) panic_hook: bool,
@@ -143,6 +161,9 @@ impl Policy {
             lifecycle: false,
             archive: ArchivePolicy::default(),
             otlp: None,
+            alerts: AlertPolicy::default(),
+            delivery: DeliveryPolicy::default(),
+            hooks: Vec::new(),
             console: None,
             panic_hook: true,
             file: None,
@@ -282,6 +303,9 @@ impl PartialEq for Policy {
             && self.lifecycle == other.lifecycle
             && self.archive == other.archive
             && self.otlp == other.otlp
+            && self.alerts == other.alerts
+            && self.delivery == other.delivery
+            && self.hooks == other.hooks
             && self.console == other.console
             && self.panic_hook == other.panic_hook
     }

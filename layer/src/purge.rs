@@ -105,17 +105,7 @@ impl Log<'_> {
     /// # Errors
     /// If another process is at it.
     pub fn lock(&self) -> io::Result<Box<dyn Lock>> {
-        let path = self.base.join(ledger::FOLDER).join(LOCK);
-        self.storage.lock(&path, &format!("{}\n", std::process::id())).map_err(|error| match error.kind() {
-            io::ErrorKind::WouldBlock => io::Error::new(
-                error.kind(),
-                format!(
-                    "another purge or change of a hold is under way ({}); try again when it is done",
-                    path.display()
-                ),
-            ),
-            _ => error,
-        })
+        ledger::lock::lifecycle(self.storage, self.base)
     }
 
     /// The plan for now. Reads the ledger, the catalog, and those shards that are due and might be held by what their
@@ -403,6 +393,4 @@ fn store_of(copy: &Copy) -> String {
     }
 }
 
-/// Beside the ledger, whose own lock is held for one append only.
-const LOCK: &str = ".lifecycle";
 const LIVE: &str = "live";

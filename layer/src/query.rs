@@ -17,6 +17,7 @@ mod follow;
 mod line;
 mod literal;
 mod merge;
+mod piece;
 mod plan;
 mod range;
 mod scan;
@@ -35,7 +36,12 @@ use crate::storage::Storage;
 
 pub use filter::{Condition, Level, NotACondition};
 pub use follow::Follow;
-pub use range::{NotATime, time};
+pub(crate) use line::Object;
+pub(crate) use literal::AnyOf;
+pub(crate) use piece::{Opened, Part, Piece, parts};
+pub(crate) use plan::{Plan, plan};
+pub use range::{NotATime, text as text_of_time, time};
+pub(crate) use range::{Text, bytes, of_line, of_object};
 
 /// What is asked for. The default asks for everything.
 #[derive(Clone, Debug, Default)]
@@ -104,6 +110,12 @@ impl Query {
         each: impl FnMut(Found<'_>) -> ControlFlow<()>,
     ) -> Summary {
         merge::run(self, storage, catalog, identities, each)
+    }
+
+    /// [`Query::matches`] for many lines.
+    pub(crate) fn matcher(&self) -> impl Fn(&[u8]) -> bool {
+        let filter = filter::Filter::new(self);
+        move |line| filter.check(line) == filter::Verdict::Match
     }
 
     /// Whether a line is a record that is asked for, by parsing it; the channels are not asked.

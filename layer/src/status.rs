@@ -11,10 +11,12 @@ use std::sync::Arc;
 
 use serde::Serialize;
 
+use crate::alert::Alert;
 use crate::archive::Identities;
 use crate::catalog::{Base, Catalog, CatalogError, Places, Shard, State};
 use crate::clock::Clock;
 use crate::hold;
+use crate::journal::seal::Seal;
 use crate::ledger::{self, Entry, Fact};
 use crate::otlp::{self, Behind};
 use crate::policy::Policy;
@@ -31,6 +33,24 @@ pub struct Status {
     pub logs: Vec<Log>,
     /// Files that are nobody's.
     pub foreign: Vec<PathBuf>,
+    /// What was imported of other logs.
+    pub imported: Vec<Imported>,
+}
+
+/// Shards of another log.
+#[derive(Clone, Debug, Serialize)]
+#[non_exhaustive]
+pub struct Imported {
+    /// `<service>/<instance or "-">`
+    pub origin: String,
+    /// The folder.
+    pub path: PathBuf,
+    /// How many shards there are something of.
+    pub shards: u64,
+    /// Bytes of their lines.
+    pub bytes: u64,
+    /// The import came to its end.
+    pub complete: bool,
 }
 
 /// What one process writes or wrote.
@@ -49,8 +69,31 @@ pub struct Log {
     pub export: Option<Vec<Behind>>,
     /// What its ledger tells; nothing if it has none.
     pub ledger: Option<Ledger>,
+    /// Alerts that wait for their receivers, one entry for each receiver that has something waiting or failed.
+    pub undelivered: Vec<Undelivered>,
     /// What somebody has to look at, a sentence each.
     pub alerts: Vec<String>,
+}
+
+/// What waits for one receiver of alerts.
+#[derive(Clone, Debug, Serialize)]
+#[non_exhaustive]
+pub struct Undelivered {
+    /// The receiver's name.
+    pub sink: String,
+    /// Alerts that wait.
+    pub alerts: u64,
+    /// Bytes of its spool.
+    pub bytes: u64,
+    /// When the oldest of them came.
+    pub oldest: Option<String>,
+    /// When the last attempt failed, and why, if the newest one did.
+    pub last_error: Option<(String, String)>,
+    /// Attempts that failed one after the other.
+    pub attempts: u32,
+    /// The alerts themselves, oldest first.
+    #[serde(skip)]
+    pub waiting: Vec<Alert>,
 }
 
 /// One channel of a log.
@@ -120,8 +163,32 @@ impl Status {
     ) -> Result<Status, CatalogError> {
         let catalog = Catalog::read(&**storage, places, clock)?;
         let lost = lost(storage, &catalog, clock);
-        let logs = catalog.bases.iter().map(|base| log(&**storage, policy, &catalog, base, clock, &lost));
-        Ok(Status { at: ledger::time(clock.now()), logs: logs.collect(), foreign: catalog.foreign.clone() })
+        Ok(Status::of(&**storage, policy, &catalog, clock, &lost))
+    }
+
+    /// The same of what was listed, with the losses of the last 24 hours by folder and channel, for whoever knows them: to
+    /// look for them is what takes time.
+    pub fn of(
+        storage: &dyn Storage,
+        policy: &Policy,
+        catalog: &Catalog,
+        clock: &Clock,
+        lost: &BTreeMap<(PathBuf, String), u64>,
+    ) -> Status {
+        let logs = catalog.bases.iter().map(|base| log(storage, policy, catalog, base, clock, lost));
+        let imported = catalog.imported.iter().map(|import| Imported {
+            origin: import.origin.clone(),
+            path: import.path.clone(),
+            shards: import.shards.len() as u64,
+            bytes: import.shards.iter().map(|shard| shard.bytes).sum(),
+            complete: import.complete,
+        });
+        Status {
+            at: ledger::time(clock.now()),
+            logs: logs.collect(),
+            foreign: catalog.foreign.clone(),
+            imported: imported.collect(),
+        }
     }
 }
 
@@ -139,6 +206,12 @@ fn log(
         alerts.push(format!("the ledger cannot be read: {error}"));
         None
     });
+    if let Some((_, odd)) = entries.as_ref().filter(|(_, odd)| *odd > 0) {
+        alerts.push(format!(
+            "{odd} lines of the ledger are neither entries nor seals: `dihya verify` tells which"
+        ));
+    }
+    let entries = entries.map(|(entries, _)| entries);
     let firsts = firsts(entries.as_deref().unwrap_or_default());
     let mut channels: BTreeMap<&str, Vec<&Shard>> =
         policy.channels.iter().map(|channel| (channel.name.as_str(), Vec::new())).collect();
@@ -199,16 +272,43 @@ fn log(
         }
         Some(_) => {}
     }
+    let undelivered = undelivered(storage, policy, base, &mut alerts);
     let free_bytes = storage.free_bytes(&base.path).ok();
-    Log {
-        instance: base.instance.clone(),
-        path: base.path.clone(),
-        free_bytes,
-        channels,
-        export,
-        ledger,
-        alerts,
+    let (instance, path) = (base.instance.clone(), base.path.clone());
+    Log { instance, path, free_bytes, channels, export, ledger, undelivered, alerts }
+}
+
+#[cfg(feature = "alerts")]
+fn undelivered(
+    storage: &dyn Storage,
+    policy: &Policy,
+    base: &Base,
+    alerts: &mut Vec<String>,
+) -> Vec<Undelivered> {
+    let spool = policy.spool_folder(&base.state, base.instance.as_deref());
+    let mut all = crate::alert::deliver::undelivered(storage, &spool).unwrap_or_else(|error| {
+        alerts.push(format!("the spool of alerts in {} cannot be read: {error}", spool.display()));
+        Vec::new()
+    });
+    all.retain(|sink| sink.alerts > 0 || sink.last_error.is_some());
+    for Undelivered { sink, alerts: count, last_error, .. } in &all {
+        if let Some((at, kind)) = last_error {
+            let waiting = match count {
+                0 => String::new(),
+                1 => ", and 1 alert waits for it".to_owned(),
+                n => format!(", and {n} alerts wait for it"),
+            };
+            alerts.push(format!(
+                "the receiver {sink} did not take an alert ({kind}, {at}){waiting}: `dihya alert test {sink}` tries it"
+            ));
+        }
     }
+    all
+}
+
+#[cfg(not(feature = "alerts"))]
+fn undelivered(_: &dyn Storage, _: &Policy, _: &Base, _: &mut Vec<String>) -> Vec<Undelivered> {
+    Vec::new()
 }
 
 /// `shards` are one channel's, the oldest first.
@@ -256,17 +356,24 @@ fn channel(
     channel
 }
 
-/// The entries as they stand there; `None` if there is no ledger. Half a line at the end is being written.
-fn entries(storage: &dyn Storage, base: &Path) -> io::Result<Option<Vec<Entry>>> {
+/// The entries as they stand there, and how many lines are neither entries nor seals; `None` if there is no ledger. Half a line
+/// at the end is being written.
+pub(crate) fn entries(storage: &dyn Storage, base: &Path) -> io::Result<Option<(Vec<Entry>, u64)>> {
     let path = base.join(ledger::FOLDER).join(ledger::FILE);
     if storage.stat(&path)?.is_none() {
         return Ok(None);
     }
-    let mut entries = Vec::new();
-    for line in BufReader::with_capacity(64 * 1024, storage.read(&path, 0)?).split(b'\n') {
-        entries.extend(serde_json::from_slice::<Entry>(&line?).ok());
+    let (mut entries, mut odd) = (Vec::new(), 0);
+    let mut reader = BufReader::with_capacity(64 * 1024, storage.read(&path, 0)?);
+    let mut line = Vec::new();
+    while reader.read_until(b'\n', &mut line)? > 0 {
+        match serde_json::from_slice::<Entry>(&line) {
+            Ok(entry) => entries.push(entry),
+            Err(_) => odd += u64::from(line.ends_with(b"\n") && !Seal::is(&line)),
+        }
+        line.clear();
     }
-    Ok(Some(entries))
+    Ok(Some((entries, odd)))
 }
 
 /// The time of the first record of each shard that was closed.
@@ -324,7 +431,11 @@ fn tells(entries: &[Entry]) -> Ledger {
 }
 
 /// Records lost in the last 24 hours, by base and channel.
-fn lost(storage: &Arc<dyn Storage>, catalog: &Catalog, clock: &Clock) -> BTreeMap<(PathBuf, String), u64> {
+pub(crate) fn lost(
+    storage: &Arc<dyn Storage>,
+    catalog: &Catalog,
+    clock: &Clock,
+) -> BTreeMap<(PathBuf, String), u64> {
     let ours: Option<Condition> = "target=dihya".parse().ok();
     let query = Query {
         since: Some(clock.now().saturating_sub(DAY)),

@@ -192,6 +192,18 @@ pub(crate) fn forbid() {
     DEPTH.set(FORBIDDEN);
 }
 
+/// The same for as long as this takes: what is called there may log, and its doings are ours.
+pub(crate) fn silently<R>(work: impl FnOnce() -> R) -> R {
+    struct Before(u8);
+    impl Drop for Before {
+        fn drop(&mut self) {
+            DEPTH.set(self.0);
+        }
+    }
+    let _before = Before(DEPTH.replace(FORBIDDEN));
+    work()
+}
+
 pub(crate) fn is_forbidden() -> bool {
     DEPTH.get() == FORBIDDEN
 }

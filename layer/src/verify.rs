@@ -19,19 +19,20 @@
 
 mod advice;
 mod against;
-mod base;
+pub(crate) mod base;
 pub mod bundle;
 mod finding;
 mod history;
-mod keys;
-mod lines;
+mod imports;
+pub(crate) mod keys;
+pub(crate) mod lines;
 mod scan;
 mod shard;
 pub(crate) mod source;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
@@ -47,8 +48,10 @@ use crate::storage::Storage;
 
 pub use against::first_difference;
 pub use finding::{Defect, Finding, Range, Severity, Witness};
+pub use imports::ImportReport;
 
 use base::Known;
+pub(crate) use base::hexadecimal;
 
 /// What is to be verified, and against what.
 #[derive(Clone, Debug)]
@@ -57,7 +60,7 @@ pub struct Verifier {
     places: Places,
     clock: Clock,
     channel: Option<String>,
-    shard: Option<ShardId>,
+    shards: Option<BTreeSet<ShardId>>,
     key: Option<Pinned>,
     pinned: Vec<(PathBuf, String)>,
     state: Option<PathBuf>,
@@ -79,7 +82,7 @@ impl Verifier {
             places,
             clock: Clock::system(),
             channel: None,
-            shard: None,
+            shards: None,
             key: None,
             pinned: Vec::new(),
             state: None,
@@ -100,7 +103,12 @@ impl Verifier {
 
     /// Of the shards, only this one.
     pub fn shard(self, id: ShardId) -> Verifier {
-        Verifier { shard: Some(id), ..self }
+        self.shards(BTreeSet::from([id]))
+    }
+
+    /// Of the shards, only these.
+    pub fn shards(self, ids: BTreeSet<ShardId>) -> Verifier {
+        Verifier { shards: Some(ids), ..self }
     }
 
     /// The key that the log must be signed by, or must have been rotated from, as its vkey. `None` if that is none.
@@ -142,7 +150,7 @@ impl Verifier {
         for base in &catalog.bases {
             known.push(base::look(self, base, &mut report.findings));
         }
-        self.shards(&catalog, &known, progress, &mut report);
+        self.each_shard(&catalog, &known, progress, &mut report);
         for (base, known) in catalog.bases.iter().zip(&known) {
             self.about(&catalog, base, known, &mut report);
         }
@@ -150,16 +158,19 @@ impl Verifier {
             report.findings.push(Finding::new(path, Defect::ForeignFile));
         }
         self.orphans(&catalog, &known, &mut report.findings);
+        if self.shards.is_none() && self.channel.is_none() {
+            imports::verify(self, &catalog, &known, &mut report);
+        }
         report.findings.sort_by(|a, b| (&a.file, a.line).cmp(&(&b.file, b.line)));
         Ok(report)
     }
 
     fn wants(&self, id: &ShardId) -> bool {
-        self.shard.as_ref().is_none_or(|shard| shard == id)
+        self.shards.as_ref().is_none_or(|shards| shards.contains(id))
             && self.channel.as_ref().is_none_or(|channel| channel == id.channel())
     }
 
-    fn shards(
+    fn each_shard(
         &self,
         catalog: &Catalog,
         known: &[Known],
@@ -273,6 +284,8 @@ pub struct Report {
     pub bases: Vec<BaseReport>,
     /// The shards that were read.
     pub shards: Vec<ShardReport>,
+    /// What was imported of other logs, unless only some shards were asked for.
+    pub imports: Vec<ImportReport>,
     /// What was found, by file and line.
     pub findings: Vec<Finding>,
 }

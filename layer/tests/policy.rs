@@ -19,6 +19,7 @@ fn files(name: &str) -> Vec<(String, String)> {
         })
         // Without the feature, patterns are refused for another reason, see below.
         .filter(|(name, _)| cfg!(feature = "regex") || !name.starts_with("regex"))
+        .filter(|(name, _)| cfg!(feature = "alerts") || !name.starts_with("alerts"))
         .collect();
     files.sort();
     files
@@ -51,10 +52,12 @@ fn each_wrong_file_is_refused_with_every_problem_and_its_place() {
 #[test]
 fn right_files_are_taken_and_shown_with_where_each_value_comes_from() {
     let right = files("right");
-    assert_eq!(right.len(), if cfg!(feature = "regex") { 6 } else { 5 });
+    let with = usize::from(cfg!(feature = "regex")) + usize::from(cfg!(feature = "alerts"));
+    assert_eq!(right.len(), 5 + with);
     for (name, text) in right {
         let policy = Policy::parse(&text, "dihya.toml").unwrap_or_else(|e| panic!("{name}\n{}", e.report()));
         insta::assert_snapshot!(format!("shown-{name}"), policy.to_toml(true));
+        assert_eq!(Policy::parse(&policy.to_toml(true), "again").unwrap(), policy, "{name} reads back");
     }
 }
 
@@ -65,6 +68,27 @@ fn a_pattern_without_the_feature_says_how_to_get_it() {
     let error = Policy::parse(&file, "dihya.toml").unwrap_err();
     assert_eq!(error.problems().len(), 2);
     assert!(error.problems().iter().all(|p| p.hint().is_some_and(|hint| hint.contains("feature `regex`"))));
+}
+
+#[test]
+fn a_secret_in_the_text_is_refused_and_not_repeated() {
+    let file = std::fs::read_to_string(folder("wrong").join("alerts-with-secrets-in-the-text.toml")).unwrap();
+    assert!(file.contains("made-up"));
+    let error = Policy::parse(&file, "dihya.toml").unwrap_err();
+    assert!(error.problems().len() >= 5);
+    for text in [error.to_string(), error.report(), format!("{error:?}")] {
+        assert!(!text.contains("made-up"), "a secret is shown");
+        assert!(!text.contains("hooks.slack.example"), "an address that is a secret is shown");
+    }
+}
+
+#[cfg(not(feature = "alerts"))]
+#[test]
+fn a_receiver_without_the_feature_says_how_to_get_it() {
+    let file = std::fs::read_to_string(folder("right").join("alerts.toml")).unwrap();
+    let error = Policy::parse(&file, "dihya.toml").unwrap_err();
+    assert_eq!(error.problems().len(), 5);
+    assert!(error.problems().iter().all(|p| p.hint().is_some_and(|hint| hint.contains("feature `alerts`"))));
 }
 
 #[test]

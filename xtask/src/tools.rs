@@ -25,7 +25,7 @@ pub(crate) const SERVERS: &[Server] = &[
         program: "prometheus",
         package: "prometheus",
         variable: "DIHYA_PROMETHEUS",
-        used_for: "a real Prometheus scrapes the example service",
+        used_for: "a real Prometheus scrapes, and answers the dashboard's queries",
         linux_only: false,
     },
     Server {
@@ -34,6 +34,20 @@ pub(crate) const SERVERS: &[Server] = &[
         variable: "DIHYA_PROMTOOL",
         used_for: "metrics and deploy/prometheus are checked by promtool",
         linux_only: false,
+    },
+    Server {
+        program: "amtool",
+        package: "prometheus-alertmanager",
+        variable: "DIHYA_AMTOOL",
+        used_for: "deploy/alertmanager is checked by amtool",
+        linux_only: false,
+    },
+    Server {
+        program: "systemd-analyze",
+        package: "systemd",
+        variable: "DIHYA_SYSTEMD_ANALYZE",
+        used_for: "deploy/systemd is checked by systemd-analyze",
+        linux_only: true,
     },
     Server {
         program: "valgrind",
@@ -67,7 +81,7 @@ pub(crate) const SERVERS: &[Server] = &[
         program: "chromium",
         package: "chromium",
         variable: "DIHYA_CHROMIUM",
-        used_for: "a real browser renders the page of evidence, in light and dark and on paper",
+        used_for: "a real browser renders the pages of evidence and of reports, in light and dark and on paper",
         linux_only: false,
     },
     Server {
@@ -96,6 +110,20 @@ pub(crate) const SERVERS: &[Server] = &[
         package: "pip: opentelemetry-proto grpcio",
         variable: "DIHYA_OTLP_PYTHON",
         used_for: "records are exported to a receiver with OpenTelemetry's own messages, over HTTP and gRPC",
+        linux_only: false,
+    },
+    Server {
+        program: "prometheus-alertmanager",
+        package: "prometheus-alertmanager",
+        variable: "DIHYA_ALERTMANAGER",
+        used_for: "alerts reach a real Alertmanager, and end there",
+        linux_only: false,
+    },
+    Server {
+        program: "aiosmtpd",
+        package: "pip: aiosmtpd==1.4.6",
+        variable: "DIHYA_AIOSMTPD",
+        used_for: "alerts reach a real mail server, over TLS and not",
         linux_only: false,
     },
 ];

@@ -6,7 +6,7 @@
 
 use std::io::{self, BufRead as _, IsTerminal as _, Write as _};
 
-use dihya::catalog::{Base, Catalog, CatalogError};
+use dihya::catalog::{Base, Catalog, CatalogError, Shard};
 use dihya::ledger::{Fact, Ledger};
 use dihya::operation::{Kind, Operation, Outcome};
 use dihya::query::{Query, Summary};
@@ -18,7 +18,7 @@ use crate::{Answer, log};
 const EVIDENCE: [&str; 2] = ["audit", "security"];
 
 /// A query, and what it needs to be answered.
-pub(super) struct Reading {
+pub(crate) struct Reading {
     query: Query,
     evidence: Vec<&'static str>,
     reason: Option<String>,
@@ -26,7 +26,7 @@ pub(super) struct Reading {
 
 impl Reading {
     /// Finds out what evidence the query would read, and asks for the reason.
-    pub(super) fn new(
+    pub(crate) fn new(
         mut query: Query,
         policy: &Policy,
         catalog: &Catalog,
@@ -64,7 +64,7 @@ impl Reading {
     }
 
     /// Enters the reading, shows what was asked for, and enters how much it was.
-    pub(super) fn on_record(
+    pub(crate) fn on_record(
         &self,
         policy: &Policy,
         catalog: &Catalog,
@@ -98,6 +98,9 @@ impl Reading {
             }
             operations.push(operation);
         }
+        if catalog.bases.is_empty() && !self.evidence.is_empty() {
+            say("note: only what was imported lies here, and no ledger: this reading is recorded nowhere\n");
+        }
         // Without a ledger there was nobody to begin an operation with.
         caller.may(kind, policy).map_err(|error| Answer::wrong(format!("error: {error}\n")))?;
         let summary = show(&self.query).map_err(|error| Answer::wrong(format!("error: {error}\n")))?;
@@ -114,8 +117,14 @@ impl Reading {
 
     /// The evidence that lies in a base.
     fn read_of(&self, base: &Base, catalog: &Catalog) -> Vec<&'static str> {
+        // What was imported is read from the log that it was imported into.
+        let taken_in = |shard: &Shard| {
+            let import = catalog.imported.iter().find(|import| import.path == shard.base);
+            import.is_some_and(|import| base.path.starts_with(&import.root))
+        };
         let here = |channel: &&str| {
-            catalog.shards.iter().any(|shard| shard.base == base.path && shard.id.channel() == *channel)
+            let of_channel = |shard: &&Shard| shard.id.channel() == *channel;
+            catalog.shards.iter().filter(of_channel).any(|shard| shard.base == base.path || taken_in(shard))
         };
         self.evidence.iter().copied().filter(here).collect()
     }

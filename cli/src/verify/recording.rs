@@ -3,13 +3,14 @@
 //! A ledger is opened only when it was found whole: opening one cuts a torn end, and appending publishes a checkpoint anew,
 //! and both may be what shows that somebody was there.
 
+use std::collections::BTreeSet;
 use std::path::Path;
 use std::time::Instant;
 
 use dihya::catalog::Base;
 use dihya::ledger::{Fact, Ledger};
 use dihya::operation::{Kind, Operation, Outcome};
-use dihya::verify::{Finding, Report, Severity};
+use dihya::verify::{Finding, Report, Severity, ShardReport};
 use dihya::{Clock, Policy};
 
 use crate::Answer;
@@ -61,11 +62,16 @@ impl Recording<'_> {
                 let others = report.shards.iter().any(|s| s.file == f.file && s.instance != base.instance);
                 shard || around == Some(&&*base.path) || (around.is_none() && !others)
             };
-            let whole = proved && !wrong.iter().any(|f| is_of(&f));
+            let own: Vec<&Finding> = wrong.iter().filter(is_of).copied().collect();
+            let whole = proved && own.is_empty();
+            let broken =
+                own.iter().map(|f| self.channel(f, &base.path, &shards)).collect::<Option<BTreeSet<_>>>();
+            // One that is of no channel, as a foreign file is, may concern them all.
+            let broken = broken.map_or_else(Vec::new, Vec::from_iter);
             let entered =
                 log::ledger(known, &Clock::system()).map_err(|error| error.to_string()).and_then(|ledger| {
                     match ledger {
-                        Some(ledger) => self.one(&ledger, what, whole, &shards),
+                        Some(ledger) => self.one(&ledger, what, whole, broken, &shards),
                         None => Err("it has no ledger or no key, as a copy has none".to_owned()),
                     }
                 });
@@ -81,13 +87,14 @@ impl Recording<'_> {
         ledger: &Ledger,
         what: &str,
         whole: bool,
-        shards: &[&dihya::verify::ShardReport],
+        broken: Vec<String>,
+        shards: &[&ShardReport],
     ) -> Result<(), String> {
         let mut operation = self.begin(ledger).map_err(|error| error.to_string())?.since(self.began);
         operation.add("shards", shards.len() as u64);
         operation.add("records", shards.iter().map(|shard| shard.records).sum());
         operation.add("bytes", shards.iter().map(|shard| shard.bytes).sum());
-        let fact = Fact::Verified { what: what.to_owned(), whole, shards: shards.len() as u64 };
+        let fact = Fact::Verified { what: what.to_owned(), whole, shards: shards.len() as u64, broken };
         operation.record(fact).map_err(|error| error.to_string())?;
         operation.end(Outcome::Success).map_err(|error| error.to_string())
     }
@@ -96,5 +103,15 @@ impl Recording<'_> {
         let (operator, reason) = (self.because.operator.as_deref(), self.because.reason.as_deref());
         let caller = log::caller();
         Operation::begin(Kind::Verify, self.policy, ledger, &Clock::system(), &caller, operator, reason)
+    }
+
+    /// Whose file it is that something is wrong with: a shard's, or one that lies in a channel's folder.
+    fn channel(&self, finding: &Finding, base: &Path, shards: &[&ShardReport]) -> Option<String> {
+        if let Some(shard) = shards.iter().find(|shard| shard.file == finding.file) {
+            return shard.shard.split_once('/').map(|(channel, _)| channel.to_owned());
+        }
+        let within = finding.file.strip_prefix(base).ok()?;
+        let folder = within.parent()?.components().next()?.as_os_str().to_str()?;
+        self.policy.channel_names().contains(&folder).then(|| folder.to_owned())
     }
 }

@@ -2,25 +2,21 @@
 
 use std::fmt::Write as _;
 
-use super::escape::escape;
 use super::standing::{Standing, lines, standing};
 use super::{Line, Outcome, Report, Verdict};
+use crate::page::{self, escape, grouped};
 use crate::rules::clauses::{CLAUSES, Clause, Mark};
 
 pub(super) fn write(report: &Report) -> String {
-    let title = format!("Evidence: {}", escape(name(report)));
-    let mut out = format!(
-        "<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n\
-         <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n\
-         <meta name=\"color-scheme\" content=\"light dark\">\n<title>{title}</title>\n<style>\n{CSS}</style>\n</head>\n<body>\n"
-    );
+    let mut out = page::begin(&format!("Evidence: {}", name(report)), CSS);
     head(&mut out, report);
     not_passed(&mut out, report);
     facts(&mut out, report);
     clauses(&mut out, report);
     rules(&mut out, report);
     reading(&mut out);
-    out.push_str("</main>\n</body>\n</html>\n");
+    out.push_str("</main>\n");
+    page::end(&mut out);
     out
 }
 
@@ -321,19 +317,6 @@ fn reading(out: &mut String) {
     );
 }
 
-/// A number with a thin space between thousands.
-fn grouped(number: u64) -> String {
-    let digits = number.to_string();
-    let mut out = String::new();
-    for (at, digit) in digits.chars().enumerate() {
-        if at > 0 && (digits.len() - at).is_multiple_of(3) {
-            out.push('\u{202f}');
-        }
-        out.push(digit);
-    }
-    out
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -344,12 +327,5 @@ mod tests {
         for rule in RULES {
             assert!(GROUPS.iter().any(|(group, _)| rule.id.split('.').next() == Some(group)), "{}", rule.id);
         }
-    }
-
-    #[test]
-    fn thousands_are_grouped() {
-        assert_eq!(grouped(12), "12");
-        assert_eq!(grouped(1234), "1\u{202f}234");
-        assert_eq!(grouped(1_234_567), "1\u{202f}234\u{202f}567");
     }
 }

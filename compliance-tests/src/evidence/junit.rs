@@ -2,8 +2,8 @@
 
 use std::fmt::Write as _;
 
-use super::escape::escape;
 use super::{Line, Outcome, Report};
+use crate::page::escape;
 
 pub(super) fn write(report: &Report) -> String {
     let counts = report.counts();

@@ -1,6 +1,9 @@
 //! Runs the built example as a child, in a folder of its own.
 #![allow(dead_code, reason = "each test file uses its part")]
 
+pub(crate) mod prometheus;
+pub(crate) mod tools;
+
 use std::fs;
 use std::io::{BufRead, BufReader, Read};
 use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
@@ -14,7 +17,7 @@ pub(crate) fn example(name: &str) -> PathBuf {
     let profile = test.parent().and_then(Path::parent).expect("tests lie in <profile>/deps");
     let binary = profile.join("examples").join(name);
     let here = Path::new(env!("CARGO_MANIFEST_DIR"));
-    let sources = [here.join("clinic"), here.join("../layer/src")];
+    let sources = [here.join("clinic"), here.join(format!("{name}.rs")), here.join("../layer/src")];
     let newest = sources.iter().filter_map(|folder| newest(folder)).max();
     if fs::metadata(&binary).and_then(|meta| meta.modified()).ok() < newest {
         let mut cargo = Command::new(env!("CARGO"));
@@ -28,8 +31,11 @@ pub(crate) fn example(name: &str) -> PathBuf {
     binary
 }
 
-fn newest(folder: &Path) -> Option<SystemTime> {
-    let entries = fs::read_dir(folder).ok()?.filter_map(Result::ok);
+fn newest(path: &Path) -> Option<SystemTime> {
+    if path.is_file() {
+        return fs::metadata(path).and_then(|meta| meta.modified()).ok();
+    }
+    let entries = fs::read_dir(path).ok()?.filter_map(Result::ok);
     let times = entries.filter_map(|entry| {
         let meta = entry.metadata().ok()?;
         if meta.is_dir() { newest(&entry.path()) } else { meta.modified().ok() }

@@ -90,10 +90,10 @@ pub enum ArchiveError {
         /// What the system said.
         source: io::Error,
     },
-    /// Another archiver runs.
+    /// Another archiver or a purge runs.
     Busy {
-        /// Its lock.
-        path: PathBuf,
+        /// Which lock it holds.
+        source: io::Error,
     },
     /// A shard cannot be read.
     Read(ReadError),
@@ -198,11 +198,7 @@ impl fmt::Display for ArchiveError {
                 f,
                 "the ledger does not take the receipt: {source}; the live file is untouched, run it again"
             ),
-            ArchiveError::Busy { path } => write!(
-                f,
-                "another archiver works on this log (it holds {}); wait until it has ended",
-                path.display()
-            ),
+            ArchiveError::Busy { source } => source.fmt(f),
             ArchiveError::Read(error) => error.fmt(f),
             ArchiveError::NotAside { to, log } => write!(
                 f,

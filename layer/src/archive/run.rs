@@ -7,7 +7,7 @@ use std::sync::Arc;
 use crate::catalog::ShardId;
 use crate::clock::Clock;
 use crate::journal::shard;
-use crate::ledger::{Fact, Ledger};
+use crate::ledger::{self, Fact, Ledger};
 use crate::policy::Policy;
 use crate::storage::{Lock, Storage};
 
@@ -15,7 +15,6 @@ use super::crypt::Recipients;
 use super::history::{History, Receipt};
 use super::problem::ArchiveError;
 use super::steps::Steps;
-use super::store::folder::make_durable;
 use super::store::{self, Store};
 
 /// Archives the closed shards of one base: the root, or an instance's folder below it.
@@ -28,7 +27,8 @@ pub struct Archiver<'a> {
     level: i32,
     ledger: &'a Ledger,
     clock: Clock,
-    /// One archiver at a time: two would take each other's unfinished files for their own.
+    doubts: Vec<String>,
+    /// One at a time: two archivers would take each other's unfinished files for their own, and a purge would take the file.
     _lock: Box<dyn Lock>,
 }
 
@@ -53,10 +53,10 @@ pub struct Report {
 }
 
 impl<'a> Archiver<'a> {
-    /// Opens the stores that the policy names, and locks the archive of this base.
+    /// Opens the stores that the policy names, tries whether they keep what they are given, and takes the lock of this base.
     ///
     /// # Errors
-    /// If a store cannot be used, or another archiver runs.
+    /// If a store cannot be used or does not keep anything, or another archiver or purge runs.
     pub fn open(
         policy: &Policy,
         storage: Arc<dyn Storage>,
@@ -70,15 +70,18 @@ impl<'a> Archiver<'a> {
             let source = io::Error::new(io::ErrorKind::InvalidInput, wrong);
             ArchiveError::Io { what: "use `archive.recipients` of", path: "the policy".into(), source }
         })?;
-        let folder = base.join("archive");
-        make_durable(&*storage, &folder).map_err(ArchiveError::io("make", &folder))?;
-        let path = folder.join(".lock");
-        let lock = storage.lock(&path, &format!("{}\n", std::process::id())).map_err(|source| {
-            if source.kind() == io::ErrorKind::WouldBlock {
-                return ArchiveError::Busy { path: path.clone() };
-            }
-            ArchiveError::Io { what: "lock", path: path.clone(), source }
+        let lock = ledger::lock::lifecycle(&*storage, base).map_err(|source| match source.kind() {
+            io::ErrorKind::WouldBlock => ArchiveError::Busy { source },
+            _ => ArchiveError::Io { what: "lock", path: base.into(), source },
         })?;
+        let mut doubts = Vec::new();
+        for store in &stores {
+            let place = || store.place("");
+            let kept = store
+                .probe()
+                .map_err(|error| ArchiveError::store("probe", store.name().to_owned(), place(), error))?;
+            doubts.extend(kept.doubt(store.name()));
+        }
         Ok(Archiver {
             storage,
             base: base.into(),
@@ -87,6 +90,7 @@ impl<'a> Archiver<'a> {
             level: rules.level,
             ledger,
             clock,
+            doubts,
             _lock: lock,
         })
     }
@@ -101,6 +105,11 @@ impl<'a> Archiver<'a> {
     /// The stores, as the policy names them.
     pub fn stores(&self) -> impl Iterator<Item = &str> {
         self.stores.iter().map(|store| store.name())
+    }
+
+    /// What a store has shown that somebody should know, a sentence each.
+    pub fn doubts(&self) -> &[String] {
+        &self.doubts
     }
 
     /// Archives these shards, each with the path of its live file, one after another, and ends what a run before left

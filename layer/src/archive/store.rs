@@ -2,6 +2,7 @@
 //! there is read back before anything else is removed.
 
 pub(super) mod folder;
+pub(super) mod probe;
 #[cfg(feature = "s3")]
 pub(super) mod remote;
 
@@ -40,6 +41,11 @@ pub(super) trait Store: fmt::Debug {
 
     /// Where the file is, for people.
     fn place(&self, path: &str) -> String;
+
+    /// Tries whether it keeps what it is given, where that is not known.
+    fn probe(&self) -> io::Result<probe::Kept> {
+        Ok(probe::Kept::Unasked)
+    }
 }
 
 /// Opens the store that a line of the policy names; what belongs to an instance lies in a folder of its own.

@@ -41,7 +41,7 @@ pub(super) fn read(storage: &dyn Storage, path: &Path) -> io::Result<Facts> {
 }
 
 /// The time of the first line that is a record: a seal stands first where nothing was recorded before it.
-fn first(storage: &dyn Storage, path: &Path, len: u64) -> io::Result<Option<i64>> {
+pub(crate) fn first(storage: &dyn Storage, path: &Path, len: u64) -> io::Result<Option<i64>> {
     let mut size = PIECE;
     loop {
         let piece = piece(storage, path, 0, size)?;

@@ -6,7 +6,8 @@ use std::path::{Path, PathBuf};
 use chrono::{Datelike as _, NaiveDate};
 
 use super::id::is_channel;
-use super::{Base, Catalog, CatalogError, Places, Shard, ShardId, State};
+use super::{Base, Catalog, CatalogError, Imported, Places, Shard, ShardId, State};
+use crate::bundle::{IMPORTED, SUMS};
 use crate::journal::shard::{self, Name};
 use crate::storage::{Kind, Stat, Storage};
 
@@ -69,7 +70,13 @@ impl Walk<'_> {
                 _ => own.folders.push((name, path)),
             }
         }
-        if only.is_none() && (instances.is_empty() || self.is_base(&own)?) {
+        let imports = own.folders.iter().find(|(name, _)| name == IMPORTED).map(|(_, path)| path.clone());
+        // A root into which other logs were imported, and which has none of its own.
+        let nothing_else = imports.is_some() && own.folders.len() == 1 && own.files.is_empty();
+        if let Some(imports) = imports {
+            self.imports(&imports, root)?;
+        }
+        if only.is_none() && !nothing_else && (instances.is_empty() || self.is_base(&own)?) {
             self.base(places.base(index, root.to_owned(), None), own)?;
         }
         for (name, path, inside) in instances {
@@ -118,6 +125,52 @@ impl Walk<'_> {
             }
         }
         self.catalog.bases.push(base);
+        Ok(())
+    }
+
+    /// `imported/<service>/<instance>/<bundle>/<channel>/2026-11-20.jsonl`
+    fn imports(&mut self, folder: &Path, root: &Path) -> Result<()> {
+        let services = self.list(folder)?;
+        self.strangers(&services);
+        for (service, path) in services.folders {
+            let instances = self.list(&path)?;
+            self.strangers(&instances);
+            for (instance, path) in instances.folders {
+                let bundles = self.list(&path)?;
+                self.strangers(&bundles);
+                for (_, path) in bundles.folders {
+                    let origin = format!("{service}/{instance}");
+                    self.import(origin, path, root)?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn import(&mut self, origin: String, path: PathBuf, root: &Path) -> Result<()> {
+        let listing = self.list(&path)?;
+        let complete = listing.files.iter().any(|(name, ..)| name == SUMS);
+        let mut shards = Vec::new();
+        for (channel, folder) in listing.folders.into_iter().filter(|(name, _)| complete && is_channel(name))
+        {
+            let inside = if OWN_FOLDERS.contains(&channel.as_str()) { continue } else { self.list(&folder)? };
+            for (file, file_path, stat) in &inside.files {
+                let Some(name) = Name::parse(file, false) else { continue };
+                let id = ShardId::new(&channel, name);
+                let beside = file_path.with_file_name(format!("{}.checkpoint", id.period()));
+                shards.push(Shard {
+                    id,
+                    instance: Some(origin.clone()),
+                    base: path.clone(),
+                    path: file_path.clone(),
+                    state: State::Closed,
+                    bytes: stat.len,
+                    checkpoint: inside.files.iter().any(|(_, path, _)| *path == beside).then_some(beside),
+                });
+            }
+        }
+        shards.sort_by(|a, b| order(a).cmp(&order(b)));
+        self.catalog.imported.push(Imported { origin, path, root: root.to_owned(), shards, complete });
         Ok(())
     }
 

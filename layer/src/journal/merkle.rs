@@ -102,6 +102,24 @@ impl Tree {
         self.size += 1;
     }
 
+    /// Adds the root of a perfect subtree of `2^height` leaves that are not at hand. Whether it is one is for the tree's own root
+    /// to tell. `false`, and nothing added, if no such subtree can begin here.
+    pub(crate) fn push_subtree(&mut self, height: u32, root: Hash) -> bool {
+        let Some(leaves) = 1_u64.checked_shl(height) else { return false };
+        let Some(size) = self.size.checked_add(leaves).filter(|_| self.size.is_multiple_of(leaves)) else {
+            return false;
+        };
+        let mut hash = root;
+        for _ in 0..(self.size >> height).trailing_ones() {
+            if let Some(left) = self.peaks.pop() {
+                hash = Hash::node(left, hash);
+            }
+        }
+        self.peaks.push(hash);
+        self.size = size;
+        true
+    }
+
     /// Adds every line of some bytes, each of which ends with a newline.
     pub fn push_lines(&mut self, lines: &[u8]) {
         for line in lines.split_inclusive(|byte| *byte == b'\n') {
@@ -143,6 +161,25 @@ mod tests {
             assert_eq!(tree.root(), by_definition(&leaves[..=index]), "of {} leaves", index + 1);
             assert_eq!(tree.size(), index as u64 + 1);
         }
+    }
+
+    #[test]
+    fn a_subtree_stands_for_its_leaves_where_one_can_begin() {
+        let leaves: Vec<Hash> = (0..64_u32).map(|n| Hash::leaf(&n.to_be_bytes())).collect();
+        for at in 0..40_usize {
+            for height in 0..5_u32 {
+                let n = 1_usize << height;
+                let (mut plain, mut cut) = (Tree::new(), Tree::new());
+                leaves[..at + n].iter().for_each(|leaf| plain.push(*leaf));
+                leaves[..at].iter().for_each(|leaf| cut.push(*leaf));
+                let fits = cut.push_subtree(height, by_definition(&leaves[at..at + n]));
+                assert_eq!(fits, at % n == 0, "{n} leaves at {at}");
+                if fits {
+                    assert_eq!(cut, plain, "{n} leaves at {at}");
+                }
+            }
+        }
+        assert!(!Tree::new().push_subtree(64, Hash::empty()));
     }
 
     /// The figures that certificate-transparency-go tests with, as hexadecimal digits.

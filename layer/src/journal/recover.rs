@@ -224,7 +224,7 @@ fn scan(
     let origin = place.books.origin.shard(shard);
     let key = place.books.signer.public();
     let from = BufReader::with_capacity(CHUNK, storage.read(path, 0)?);
-    scan_lines(from, |seal| seal.is_signed(&key, &origin) || past.signed(seal, &origin), known)
+    scan_lines(from, |seal| seal.is_signed(&key, &origin) || past.signed(seal, &origin, shard), known)
 }
 
 /// Reads a log from its first line. The signature of the last seal alone is checked: its tree covers all seals before it.

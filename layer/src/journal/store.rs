@@ -14,13 +14,17 @@
 //! to another file, on another root if need be. A record may then stand twice, with the same id, and never not at
 //! all.
 
+mod piece;
+mod reserve;
+
 use std::io;
-use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use crate::alert::Watch;
 use crate::clock::Clock;
 use crate::ledger::Fact;
+use crate::metrics::Trouble;
 use crate::mirror::Mirror;
 use crate::record::system::{SystemRecords, Value};
 use crate::report;
@@ -30,6 +34,9 @@ use super::lane::Lane;
 use super::place::Place;
 use super::seal::SEAL_MAX;
 use super::shard::{self, Live};
+
+use piece::{cut, whole_records};
+pub(crate) use reserve::RESERVE;
 
 /// One channel's bytes and files. Lives on its writer's thread.
 #[derive(Debug)]
@@ -41,8 +48,9 @@ pub(crate) struct Store {
     pub(crate) system: SystemRecords,
     pub(crate) shard_bytes: u64,
     mirror: Option<Mirror>,
-    /// Whether the mirror gets what comes to be held. Not while the journal opens: that may fail yet.
-    mirroring: bool,
+    watch: Option<Arc<Watch>>,
+    /// Whether mirror and detectors get what comes to be held. Not while the journal opens: that may fail yet.
+    shows: bool,
     pub(crate) live: Option<Live>,
     /// Which of the places is in use.
     pub(crate) place: usize,
@@ -58,6 +66,13 @@ pub(crate) struct Store {
     no_file: bool,
 }
 
+/// Who is shown each line, besides the file.
+#[derive(Clone)]
+pub(crate) struct Observers {
+    pub(crate) mirror: Option<Mirror>,
+    pub(crate) watch: Option<Arc<Watch>>,
+}
+
 impl Store {
     pub(crate) fn new(
         lane: Arc<Lane>,
@@ -66,7 +81,7 @@ impl Store {
         clock: Clock,
         system: SystemRecords,
         shard_bytes: u64,
-        mirror: Option<Mirror>,
+        Observers { mirror, watch }: Observers,
     ) -> Store {
         Store {
             lane,
@@ -76,7 +91,8 @@ impl Store {
             system,
             shard_bytes,
             mirror,
-            mirroring: false,
+            watch,
+            shows: false,
             live: None,
             place: 0,
             held: Vec::new(),
@@ -94,7 +110,7 @@ impl Store {
         let line = self.line(event, text, attributes);
         let from = self.held.len();
         self.held.extend_from_slice(&line);
-        self.mirror_from(from);
+        self.show_from(from);
     }
 
     /// Adds one of the layer's own records before everything that is not written yet.
@@ -105,7 +121,7 @@ impl Store {
         attributes: &[(&'static str, Value<'_>)],
     ) {
         let line = self.line(event, text, attributes);
-        self.copy(&line);
+        self.show(&line);
         self.held.splice(self.written..self.written, line);
     }
 
@@ -113,24 +129,31 @@ impl Store {
         self.system.line(self.lane.channel, event, text, attributes)
     }
 
-    /// Gives the mirror what was held so far, and from now on what comes.
-    pub(crate) fn start_mirror(&mut self) {
-        self.mirroring = true;
-        self.mirror_from(0);
+    /// Shows mirror and detectors what was held so far, and from now on what comes.
+    pub(crate) fn start_showing(&mut self) {
+        self.shows = true;
+        self.show_from(0);
     }
 
-    /// Copies what is held from an offset on to the mirror. To be called once for every line, when it comes to be held:
-    /// it may be written to files more than once.
-    pub(crate) fn mirror_from(&self, from: usize) {
+    /// Shows what is held from an offset on. To be called once for every line, when it comes to be held: it may be written
+    /// to files more than once.
+    pub(crate) fn show_from(&self, from: usize) {
         if from < self.held.len() {
-            self.copy(&self.held[from..]);
+            self.show(&self.held[from..]);
         }
     }
 
-    fn copy(&self, lines: &[u8]) {
-        let Some(mirror) = self.mirror.as_ref().filter(|_| self.mirroring) else { return };
-        if mirror.write(lines).is_err() {
-            self.lane.metrics.write_error(self.lane.channel, "mirror");
+    fn show(&self, lines: &[u8]) {
+        if !self.shows {
+            return;
+        }
+        if let Some(mirror) = &self.mirror
+            && mirror.write(lines).is_err()
+        {
+            self.lane.metrics.write_error(self.lane.channel, Trouble::Mirror);
+        }
+        if let Some(watch) = &self.watch {
+            watch.observe(self.lane.channel, lines);
         }
     }
 
@@ -211,7 +234,7 @@ impl Store {
         self.give_up();
         // What is not durable may have gone with the file: write it again.
         self.written = self.durable;
-        self.lane.metrics.write_error(self.lane.channel, "replaced");
+        self.lane.metrics.write_error(self.lane.channel, Trouble::Replaced);
         let what = if found.is_some() { "replaced" } else { "removed" };
         self.note(
             "sys_file_replaced",
@@ -233,7 +256,7 @@ impl Store {
             }
             Err(error) => {
                 self.no_file = true;
-                self.lane.metrics.write_error(self.lane.channel, "open");
+                self.lane.metrics.write_error(self.lane.channel, Trouble::Open);
                 Err(error)
             }
         }
@@ -251,7 +274,7 @@ impl Store {
             };
             let made = self.storage.link(target, &link);
             if made.is_err() && i == self.place {
-                self.lane.metrics.write_error(self.lane.channel, "link");
+                self.lane.metrics.write_error(self.lane.channel, Trouble::Link);
             }
         }
     }
@@ -275,7 +298,7 @@ impl Store {
         // Asked of the file and not remembered: what somebody else wrote to it no seal of ours may cover, and where a
         // remembered length would cut could be within a durable record.
         if live.file.len()? != live.lines.bytes {
-            self.lane.metrics.write_error(self.lane.channel, "changed");
+            self.lane.metrics.write_error(self.lane.channel, Trouble::Changed);
             self.abandon();
             return Err(io::Error::other("somebody else has written to the file"));
         }
@@ -303,7 +326,7 @@ impl Store {
                 Some(piece.len())
             }
             Err(error) => {
-                self.lane.metrics.write_error(self.lane.channel, "write");
+                self.lane.metrics.write_error(self.lane.channel, Trouble::Write);
                 let kept = cut(live, piece).filter(|_| is_full(error));
                 live.lines.push(&piece[..kept.unwrap_or(0)]);
                 kept
@@ -327,13 +350,14 @@ impl Store {
         let Some(live) = &mut self.live else { return Ok(()) };
         let from = Instant::now();
         if let Err(error) = live.file.sync() {
-            self.lane.metrics.write_error(self.lane.channel, "sync");
+            self.lane.metrics.write_error(self.lane.channel, Trouble::Sync);
             self.abandon();
             return Err(error);
         }
         live.provisional = false;
         live.durable = live.lines.clone();
         self.lane.metrics.sync_seconds(self.lane.channel, from.elapsed().as_secs_f64());
+        self.lane.metrics.sealed(self.lane.channel, self.clock.now());
         self.durable = self.written;
         if self.durable == self.held.len() {
             self.held.clear();
@@ -364,7 +388,7 @@ impl Store {
     pub(crate) fn publish(&mut self, last: bool) {
         self.published = Some(Instant::now());
         let books = &self.places[self.place].books;
-        let mut failed = books.settle().is_err().then_some("ledger");
+        let mut failed = books.settle().is_err().then_some(Trouble::Ledger);
         let waits = |live: &&mut Live| live.durable.tree.size() > if last { 0 } else { live.published };
         if let Some(live) = self.live.as_mut().filter(waits) {
             let tree = &live.durable.tree;
@@ -372,12 +396,12 @@ impl Store {
             live.published = if books.publish(&live.path, &live.shard, tree, last).is_ok() {
                 tree.size()
             } else {
-                failed = Some("checkpoint");
+                failed = Some(Trouble::Checkpoint);
                 0
             };
         }
         if books.lock_in().is_err() {
-            failed = Some("lock_file");
+            failed = Some(Trouble::LockFile);
         }
         if let Some(kind) = failed {
             self.lane.metrics.write_error(self.lane.channel, kind);
@@ -390,7 +414,7 @@ impl Store {
         let books = &self.places[self.place].books;
         let before = books.untold();
         let Err(error) = books.tell(fact) else { return };
-        self.lane.metrics.write_error(self.lane.channel, "ledger");
+        self.lane.metrics.write_error(self.lane.channel, Trouble::Ledger);
         if before == 0 {
             report::say(&format!("the ledger beside channel {} cannot be written: {error}", self.lane.name));
             self.note(
@@ -428,24 +452,6 @@ impl Store {
         }
     }
 
-    /// Sets room aside that the record of a full disk can use. Best effort: without it that record comes late.
-    pub(crate) fn set_reserve(&self) {
-        let path = self.places[self.place].folder(&self.lane.name).join(RESERVE_NAME);
-        if matches!(self.storage.stat(&path), Ok(Some(stat)) if stat.len == RESERVE as u64) {
-            return;
-        }
-        let _ = self.storage.remove(&path);
-        if fill(&*self.storage, &path).is_err() {
-            let _ = self.storage.remove(&path);
-        }
-    }
-
-    /// Gives the reserve back to the file system.
-    pub(crate) fn free_reserve(&self) {
-        let path = self.places[self.place].folder(&self.lane.name).join(RESERVE_NAME);
-        let _ = self.storage.remove(&path);
-    }
-
     /// Writes and syncs what stands first in line and no more, in the live file.
     pub(crate) fn flush_first(&mut self) -> io::Result<()> {
         if self.live.is_none() {
@@ -463,51 +469,6 @@ pub(crate) fn is_full(error: &io::Error) -> bool {
     matches!(error.kind(), io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded)
 }
 
-/// How many bytes of `lines` are whole records that fit into `room`; at least one record if the file is empty,
-/// however large.
-fn whole_records(lines: &[u8], room: u64, empty: bool) -> usize {
-    if lines.len() as u64 <= room {
-        return lines.len();
-    }
-    let room = usize::try_from(room).unwrap_or(usize::MAX);
-    match lines[..room].iter().rposition(|b| *b == b'\n') {
-        Some(last) => last + 1,
-        None if empty => lines.iter().position(|b| *b == b'\n').map_or(lines.len(), |first| first + 1),
-        None => 0,
-    }
-}
-
-/// Cuts a half-written piece back to its last whole record. `None` if the file cannot be brought to a known state.
-fn cut(live: &mut Live, piece: &[u8]) -> Option<usize> {
-    let before = live.lines.bytes;
-    let now = live.file.len().ok()?;
-    let reached = usize::try_from(now.checked_sub(before)?).ok()?;
-    let kept = piece.get(..reached)?.iter().rposition(|b| *b == b'\n').map_or(0, |last| last + 1);
-    if kept < reached {
-        live.file.truncate(before + kept as u64).ok()?;
-    }
-    Some(kept)
-}
-
-/// Bytes that no file system compresses away, or the reserve would be none.
-fn fill(storage: &dyn Storage, path: &Path) -> io::Result<()> {
-    let mut state = 0x9e37_79b9_7f4a_7c15_u64;
-    let mut bytes = Vec::with_capacity(RESERVE);
-    while bytes.len() < RESERVE {
-        state ^= state << 13;
-        state ^= state >> 7;
-        state ^= state << 17;
-        bytes.extend_from_slice(&state.to_le_bytes());
-    }
-    let mut file = storage.create(path)?;
-    file.append(&bytes)?;
-    file.sync()
-}
-
-/// Room for the few records that tell of a full disk, in blocks of 4 KiB. Per channel, so that no writer waits for
-/// another's.
-pub(crate) const RESERVE: usize = 16 * 1024;
-const RESERVE_NAME: &str = ".reserve";
 /// What a witness or a reader of the checkpoint may wait for, and far more than a signature costs.
 const PUBLISH_EVERY: Duration = Duration::from_secs(1);
 /// A `stat` costs two microseconds; a second of records is what a removed file may cost.

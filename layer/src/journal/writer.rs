@@ -59,7 +59,7 @@ impl Writer {
         // Dropped last, also in a panic: whoever waits must not wait for ever, and the locks are free by then.
         let _end = End(Arc::clone(&self.lane));
         let mut this = self;
-        this.store.start_mirror();
+        this.store.start_showing();
         this.store.set_reserve();
         this.store.link();
         loop {
@@ -77,7 +77,7 @@ impl Writer {
         let from = self.store.held.len();
         let taken = self.lane.queue.take(&mut self.store.held, &mut self.spare);
         if taken.bytes > 0 {
-            self.store.mirror_from(from);
+            self.store.show_from(from);
             self.taken = taken.accepted;
             self.bytes += taken.bytes;
             self.active = Instant::now();

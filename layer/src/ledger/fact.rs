@@ -171,6 +171,8 @@ pub enum Fact {
         origin: String,
         /// How many shards.
         shards: u64,
+        /// The folder that they lie in, below that of their origin.
+        bundle: String,
     },
     /// Records are read: durable before the first is shown. How many it were stands in the operation's end.
     Read {
@@ -187,6 +189,9 @@ pub enum Fact {
         whole: bool,
         /// How many shards.
         shards: u64,
+        /// The channels in which something is wrong, if it is known which.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        broken: Vec<String>,
     },
     /// Somebody tried what the policy does not let them.
     Denied {

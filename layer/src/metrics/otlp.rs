@@ -21,6 +21,9 @@ pub(crate) struct OtlpMetrics {
     since: BTreeMap<String, AtomicI64>,
 }
 
+/// Later than any time: nothing waits before the exporter starts.
+const NOT_BEGUN: i64 = i64::MAX;
+
 /// What became of records, values of the label `outcome`.
 #[cfg_attr(
     not(any(feature = "otlp-http", feature = "otlp-grpc")),
@@ -54,7 +57,7 @@ const REASONS: [&str; 9] = [
 ];
 
 impl OtlpMetrics {
-    pub(super) fn new(policy: &Policy, now: i64) -> prometheus::Result<OtlpMetrics> {
+    pub(super) fn new(policy: &Policy) -> prometheus::Result<OtlpMetrics> {
         let metrics = OtlpMetrics {
             records: IntCounterVec::new(
                 opts(
@@ -83,7 +86,7 @@ impl OtlpMetrics {
                     let all = policy.channel_names().into_iter().map(str::to_owned);
                     let exported =
                         all.filter(|name| otlp.channels.is_empty() || otlp.channels.contains(name));
-                    exported.map(|name| (name, AtomicI64::new(now))).collect()
+                    exported.map(|name| (name, AtomicI64::new(NOT_BEGUN))).collect()
                 }
                 None => BTreeMap::new(),
             },
@@ -129,6 +132,11 @@ impl OtlpMetrics {
     /// The receiver has everything of the channel up to this time.
     pub(crate) fn exported(&self, channel: &str, unix_micros: i64) {
         self.exported.with_label_values(&[channel]).set(unix_micros as f64 / 1e6);
+    }
+
+    /// The exporter starts: what is logged from now on may wait.
+    pub(crate) fn begin(&self, now: i64) {
+        self.since.values().for_each(|since| since.store(now, Ordering::Relaxed));
     }
 
     pub(crate) fn waiting(&self, channel: &str, since: i64) {

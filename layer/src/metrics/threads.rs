@@ -163,7 +163,7 @@ impl Threads {
             }
             to.event_bytes.with_label_values(&[name]).inc_by(now.bytes - before.bytes);
             to.truncated.with_label_values(&[name]).inc_by(now.truncated - before.truncated);
-            to.last_event.with_label_values(&[name]).set(now.last_micros as f64 / 1e6);
+            to.last_event.with_label_values(&[name]).set(super::seconds(now.last_micros));
         }
         for (index, (now, before)) in now.redactions.iter().zip(&self.exported.redactions).enumerate() {
             // Another layer's own detectors take a place here too, and count nothing.

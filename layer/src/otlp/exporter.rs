@@ -59,6 +59,7 @@ impl Exporter {
         for base in &work.bases {
             shippers.push(open(&work, base).map_err(|error| error.to_string())?);
         }
+        work.metrics.otlp().begin(work.clock.now());
         let shared = Arc::new(Shared::default());
         let theirs = Arc::clone(&shared);
         std::thread::Builder::new()

@@ -22,6 +22,7 @@ impl Policy {
         self.allow_problems(&mut problems);
         self.archive_problems(&mut problems);
         self.otlp_problems(&mut problems);
+        self.delivery_problems(&mut problems);
         problems
     }
 

@@ -119,6 +119,12 @@ impl Problem {
         Problem { key: key.into(), expected: expected.into(), found: found.into(), help: None, place: None }
     }
 
+    /// One that was found when the policy was to be used.
+    #[cfg(feature = "alerts")]
+    pub(crate) fn of(key: String, expected: &str, found: &str) -> Problem {
+        Problem::new(key, expected, found)
+    }
+
     pub(super) fn help(mut self, help: impl Into<String>) -> Problem {
         self.help = Some(help.into());
         self
@@ -198,6 +204,16 @@ impl fmt::Display for Problem {
 }
 
 impl Place {
+    /// Leaves out of the line what stands behind its key.
+    pub(super) fn hide(&mut self) {
+        let Some(at) = self.text.find('=') else { return };
+        self.text.truncate(at);
+        self.text.push_str("= …");
+        let long = self.text.chars().count();
+        self.column = self.column.min(long);
+        self.width = self.width.min(long + 1 - self.column);
+    }
+
     /// The place of a byte range in a text.
     pub(super) fn of(text: &str, range: std::ops::Range<usize>) -> Place {
         let at = text.floor_char_boundary(range.start.min(text.len()));

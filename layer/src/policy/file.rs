@@ -10,8 +10,8 @@ use crate::profile::Sector;
 use super::error::{Place, PolicyError, Problem, quote};
 use super::read::{self, Values};
 use super::{
-    Backup, ChannelPolicy, Console, ConsoleFormat, ConsoleStream, OnFull, Origin, Policy, Route, allow,
-    archive, defaults, detectors, otlp, roles, rules, suggest,
+    Backup, ChannelPolicy, Console, ConsoleFormat, ConsoleStream, OnFull, Origin, Policy, Route, alerts,
+    allow, archive, defaults, detectors, hooks, otlp, roles, rules, sinks, suggest,
 };
 
 /// Parses a whole file.
@@ -88,6 +88,9 @@ fn build(values: &mut Values, text: &str, file: &str) -> Policy {
     policy.lifecycle = values.flag("lifecycle.run").unwrap_or(false);
     policy.archive = archive::read(values);
     policy.otlp = otlp::read(values);
+    policy.alerts = alerts::read(values);
+    policy.delivery = sinks::read(values);
+    policy.hooks = hooks::read(values);
     if values.has("console") {
         policy.console = Some(Console {
             format: match values.text("console.format") {

@@ -5,7 +5,7 @@ use crate::redact::detect::Alphabet;
 
 /// One key.
 pub(super) struct Key {
-    /// `*` stands for a channel's name, `#` for an index.
+    /// `*` stands for a name of the operator's own, `#` for an index.
     pub(super) path: &'static str,
     pub(super) kind: Kind,
     /// One sentence for editors and the documentation.
@@ -20,6 +20,8 @@ pub(super) enum Kind {
     Table,
     /// An array of tables, `[[name]]`.
     Tables,
+    /// A table of tables, each under a name of the operator's own.
+    Named(&'static rules::Shape),
     Flag,
     Level,
     Bytes {
@@ -51,13 +53,18 @@ pub(super) enum Kind {
 
 /// The row for a path in which channel names and indices have been replaced.
 pub(super) fn find(pattern: &str) -> Option<&'static Key> {
-    KEYS.iter().find(|k| k.path == pattern)
+    all().find(|k| k.path == pattern)
 }
 
 /// The last parts of the keys directly under a table; "" is the file itself.
 pub(super) fn children(pattern: &str) -> impl Iterator<Item = &'static Key> {
     let pattern = pattern.to_owned();
-    KEYS.iter().filter(move |k| k.parent() == pattern)
+    all().filter(move |k| k.parent() == pattern)
+}
+
+/// Every key; those of alerts and hooks stand where they are read.
+pub(super) fn all() -> impl Iterator<Item = &'static Key> {
+    KEYS.iter().chain(super::alerts::KEYS).chain(super::sinks::KEYS).chain(super::hooks::KEYS)
 }
 
 impl Key {
@@ -84,13 +91,13 @@ pub(super) const ALPHABETS: [&str; Alphabet::NAMED.len()] = {
 pub(super) const LEVELS: [&str; 6] = ["off", "error", "warn", "info", "debug", "trace"];
 
 /// One record: a smaller queue could never take a large one.
-const RECORD: u64 = 64 << 10;
+pub(super) const RECORD: u64 = 64 << 10;
 
-const fn key(path: &'static str, kind: Kind, doc: &'static str) -> Key {
+pub(super) const fn key(path: &'static str, kind: Kind, doc: &'static str) -> Key {
     Key { path, kind, doc }
 }
 
-pub(super) const KEYS: &[Key] = &[
+const KEYS: &[Key] = &[
     key(
         "sector",
         Kind::Choice(&["generic", "health", "education", "ecommerce"]),
@@ -331,7 +338,7 @@ pub(super) const KEYS: &[Key] = &[
     key(
         "lifecycle.run",
         Kind::Flag,
-        "Whether the service itself purges what is due, every hour. Otherwise a timer calls the command line.",
+        "Whether the service itself archives and purges what is due, every hour. Otherwise a timer calls the command line.",
     ),
     key("generation", Kind::Table, "The records of generated projects."),
     key(
@@ -421,20 +428,21 @@ mod tests {
     fn every_key_is_in_the_documentation() {
         let file = concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/policy.md");
         let Ok(text) = std::fs::read_to_string(file) else { return }; // the packaged crate has no documentation beside it
-        for key in KEYS.iter().filter(|k| !matches!(k.kind, Kind::Table | Kind::Tables)) {
+        for key in all().filter(|k| !matches!(k.kind, Kind::Table | Kind::Tables | Kind::Named(_))) {
             assert!(text.contains(key.name()), "docs/policy.md lacks {}", key.path);
         }
     }
 
     #[test]
     fn every_key_stands_once_below_a_table_and_says_what_it_is() {
-        for key in KEYS {
-            assert_eq!(KEYS.iter().filter(|k| k.path == key.path).count(), 1, "{}", key.path);
+        for key in all() {
+            assert_eq!(all().filter(|k| k.path == key.path).count(), 1, "{}", key.path);
             assert!(key.doc.ends_with('.'), "{}", key.path);
             if let Some(parent) = key.parent().strip_suffix(".#") {
                 assert!(matches!(find(parent).map(|k| k.kind), Some(Kind::Tables)), "{}", key.path);
             } else if !key.parent().is_empty() {
-                assert!(matches!(find(key.parent()).map(|k| k.kind), Some(Kind::Table)), "{}", key.path);
+                let kind = find(key.parent()).map(|k| k.kind);
+                assert!(matches!(kind, Some(Kind::Table | Kind::Named(_))), "{}", key.path);
             }
         }
     }

@@ -10,7 +10,7 @@ use toml::de::{DeTable, DeValue};
 use tracing_core::LevelFilter;
 
 use super::error::{Place, Problem, quote};
-use super::keys::{self, KEYS, Kind, LEVELS};
+use super::keys::{self, Kind, LEVELS};
 use super::period::Period;
 use super::{Sync, rules, suggest, units};
 
@@ -21,6 +21,8 @@ pub(super) struct Values {
     places: BTreeMap<String, Place>,
     /// Names of the tables under `channels` that are well formed, in the order of the file.
     pub(super) channels: Vec<String>,
+    /// Names of the tables under each table of named ones, in the order of the file.
+    named: BTreeMap<String, Vec<String>>,
     /// How many tables stand under each array of tables.
     tables: BTreeMap<String, usize>,
     /// Which of them could be read.
@@ -95,6 +97,11 @@ impl Values {
         if let Some(Value::Number(v)) = self.values.get(key) { Some(*v) } else { None }
     }
 
+    /// The names that are well formed of the tables under a table of named ones.
+    pub(super) fn named(&self, key: &str) -> &[String] {
+        self.named.get(key).map(Vec::as_slice).unwrap_or_default()
+    }
+
     /// How many tables an array of tables has.
     pub(super) fn tables(&self, key: &str) -> usize {
         self.tables.get(key).copied().unwrap_or_default()
@@ -127,6 +134,14 @@ impl Values {
     /// Adds a problem, at the place of its key or of the nearest table around it.
     pub(super) fn report(&mut self, mut problem: Problem) {
         problem.place = Some(self.place(&problem.key));
+        self.problems.push(problem);
+    }
+
+    /// The same, without showing what stands behind the key: it may be a secret.
+    pub(super) fn report_hidden(&mut self, mut problem: Problem) {
+        let mut place = self.place(&problem.key);
+        place.hide();
+        problem.place = Some(place);
         self.problems.push(problem);
     }
 
@@ -193,7 +208,7 @@ impl Reader<'_> {
             match keys::find(&pattern) {
                 Some(key) => {
                     // A table is shown by its name, a value by itself.
-                    let span = if matches!(key.kind, Kind::Table | Kind::Tables) {
+                    let span = if matches!(key.kind, Kind::Table | Kind::Tables | Kind::Named(_)) {
                         name.span()
                     } else {
                         value.span()
@@ -235,6 +250,8 @@ impl Reader<'_> {
         match (kind, value.get_ref()) {
             (Kind::Table, DeValue::Table(table)) => self.table(path, pattern, table),
             (Kind::Table, _) => self.wrong_type(path, "a table", value),
+            (Kind::Named(shape), DeValue::Table(table)) => self.named(path, pattern, shape, table),
+            (Kind::Named(_), _) => self.wrong_type(path, "a table", value),
             (Kind::Tables, DeValue::Array(array)) => {
                 for (i, item) in array.iter().enumerate() {
                     let path = format!("{path}[{i}]");
@@ -284,6 +301,10 @@ impl Reader<'_> {
             }
             (kind, DeValue::String(text)) => match scalar(kind, text) {
                 Ok(value) => self.set(path, value),
+                // Whoever takes it for the secret itself has written that there.
+                Err(expected) if pattern.ends_with("_env") => {
+                    self.out.report_hidden(Problem::new(path, expected, "a text that is none"));
+                }
                 Err(expected) => {
                     let mut problem = Problem::new(path, expected, quote(text));
                     if let Some(near) = suggest::nearest(text, choices(kind).iter().copied()) {
@@ -295,6 +316,24 @@ impl Reader<'_> {
             (kind, _) => {
                 let expected = scalar(kind, "").err().unwrap_or_else(|| "a text".to_owned());
                 self.wrong_type(path, &expected, value);
+            }
+        }
+    }
+
+    fn named(&mut self, path: &str, pattern: &str, shape: &rules::Shape, table: &DeTable<'_>) {
+        let mut entries: Vec<_> = table.iter().collect();
+        entries.sort_by_key(|(name, _)| name.span().start);
+        for (name, value) in entries {
+            let text: &str = name.get_ref();
+            let inner = join(path, text);
+            self.out.places.insert(inner.clone(), Place::of(self.text, name.span()));
+            match (shape.fits)(text) {
+                true => self.out.named.entry(path.to_owned()).or_default().push(text.to_owned()),
+                false => self.out.report(Problem::new(&inner, shape.expected, quote(text))),
+            }
+            match value.get_ref() {
+                DeValue::Table(table) => self.table(&inner, &format!("{pattern}.*"), table),
+                _ => self.wrong_type(&inner, "a table", value),
             }
         }
     }
@@ -319,6 +358,15 @@ impl Reader<'_> {
 
     fn unknown(&mut self, path: &str, pattern: &str, name: &str) {
         let parent = pattern.rsplit_once('.').map_or("", |(parent, _)| parent);
+        if rules::HOLDS_NO_SECRET.contains(&parent) && rules::SECRET.contains(&name) {
+            let found = "a secret in the policy's text";
+            let problem = Problem::new(path, "secret_env, secret_file, headers_env or headers_file", found);
+            self.out.report_hidden(problem.help(
+                "put it into an environment variable or a file of mode 0600, and name that; whoever has read this file knows the \
+                 secret: replace it where it was issued",
+            ));
+            return;
+        }
         // A name with a dot in it would cut the parent short; it is unknown all the same.
         let known: Vec<&str> = keys::children(parent).map(|k| k.name()).collect();
         let mut problem = Problem::new(
@@ -328,9 +376,12 @@ impl Reader<'_> {
         );
         if let Some(near) = suggest::nearest(name, known) {
             problem = problem.help(format!("did you mean `{near}`?"));
-        } else if let Some(elsewhere) = KEYS.iter().find(|k| k.name() == name && !k.parent().is_empty()) {
+        } else if let Some(elsewhere) = keys::all().find(|k| k.name() == name && !k.parent().is_empty()) {
             let place = elsewhere.parent().replace('*', "NAME").replace(".#", "");
             problem = problem.help(format!("`{name}` belongs in [{place}]"));
+        }
+        if rules::HOLDS_NO_SECRET.contains(&parent) {
+            return self.out.report_hidden(problem);
         }
         self.out.report(problem);
     }
@@ -360,6 +411,7 @@ fn scalar(kind: Kind, text: &str) -> Result<Value, String> {
         Kind::Text(shape) => Err(shape.expected.to_owned()),
         Kind::Table
         | Kind::Tables
+        | Kind::Named(_)
         | Kind::Flag
         | Kind::Texts(_)
         | Kind::OneOrMore(_)

@@ -146,6 +146,101 @@ pub(super) const STORE: Shape = Shape {
     fits: |text| text.len() <= 4096 && Address::parse(text).is_some(),
 };
 
+/// A receiver of alerts or a hook: a metric's label and a folder.
+pub(super) const SINK: Shape = Shape {
+    expected: "a name of 1 to 32 lower-case letters, digits, `-` and `_`, beginning with a letter",
+    ..CHANNEL
+};
+
+/// Each has a thread.
+pub(super) const SINKS_MOST: usize = 16;
+
+pub(super) const ADDRESS: Shape = Shape {
+    expected: "an address such as \"https://hooks.example.org/dihya\"",
+    pattern: "^https?://\\S+$",
+    max: 2048,
+    fits: |text| in_length(text, 2048) && !text.contains(|c: char| c.is_whitespace() || c.is_control()),
+};
+
+pub(super) const VARIABLE: Shape = Shape {
+    expected: "an environment variable's name: letters, digits and `_`, not beginning with a digit",
+    pattern: "^[A-Za-z_][A-Za-z0-9_]*$",
+    max: 128,
+    fits: is_variable,
+};
+
+pub(super) const FILE: Shape = Shape {
+    expected: "a file's name, relative or absolute",
+    pattern: "^.+$",
+    max: 4096,
+    fits: |text| in_length(text, 4096) && !text.contains(|c: char| c.is_control()),
+};
+
+pub(super) const HOST: Shape = Shape {
+    expected: "a host's name or address, without a port",
+    pattern: "^[A-Za-z0-9.:-]+$",
+    max: 253,
+    fits: |text| {
+        in_length(text, 253) && text.bytes().all(|b| b.is_ascii_alphanumeric() || b".:-".contains(&b))
+    },
+};
+
+/// What lettre takes is decided where it is built.
+pub(super) const MAIL: Shape = Shape {
+    expected: "a mail address such as \"ops@example.org\"",
+    pattern: "^[!-~]+@[A-Za-z0-9.-]+$",
+    max: 254,
+    fits: |text| {
+        let parts = text.rsplit_once('@');
+        text.len() <= 254
+            && parts.is_some_and(|(local, host)| {
+                !local.is_empty()
+                    && local
+                        .bytes()
+                        .all(|b| b.is_ascii_alphanumeric() || b"!#$%&'*+-/=?^_`{|}~.".contains(&b))
+                    && !host.is_empty()
+                    && host.bytes().all(|b| b.is_ascii_alphanumeric() || b".-".contains(&b))
+            })
+    },
+};
+
+pub(super) const USER: Shape = Shape {
+    expected: "a user's name of 1 to 254 characters on one line",
+    pattern: "^.+$",
+    max: 254,
+    fits: |text| in_length(text, 254) && !text.contains(|c: char| c.is_control()),
+};
+
+pub(super) const HEADER: Shape = Shape {
+    expected: "a header such as \"Notion-Version: 2022-06-28\", with a blank behind the colon",
+    pattern: "^[A-Za-z0-9-]+: [ -~]*[!-~]$",
+    max: 500,
+    fits: |text| {
+        text.len() <= 500
+            && text.split_once(": ").is_some_and(|(name, value)| {
+                let fits = |b: u8| b.is_ascii_graphic() || b == b' ';
+                !name.is_empty()
+                    && name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-')
+                    && !value.trim().is_empty()
+                    && value.bytes().all(fits)
+                    && value.trim_end() == value
+            })
+    },
+};
+
+pub(super) const TEMPLATE: Shape = Shape {
+    expected: "a text of 1 to 8,000 characters",
+    pattern: "^[\\s\\S]+$",
+    max: 8000,
+    fits: |text| !text.trim().is_empty() && text.chars().count() <= 8000,
+};
+
+/// Tables of which people expect that a secret may stand in them.
+pub(super) const HOLDS_NO_SECRET: [&str; 2] = ["alerts.sinks.*", "hooks.*"];
+/// By these names.
+pub(super) const SECRET: [&str; 9] =
+    ["secret", "password", "token", "key", "api_key", "bearer", "authorization", "webhook_url", "auth"];
+
 /// An address without user, query and fragment: what is secret comes from elsewhere.
 pub(super) const ENDPOINT: Shape = Shape {
     expected: "an address such as \"https://collector.example.org:4318\", without user, `?` and `#`",
@@ -160,18 +255,6 @@ pub(super) const ENDPOINT: Shape = Shape {
                     && host.bytes().all(|b| b.is_ascii_alphanumeric() || b".:[]-".contains(&b))
                     && rest.bytes().all(|b| b.is_ascii_graphic() && !b"?#@".contains(&b))
             })
-    },
-};
-
-/// A name of the environment.
-pub(super) const VARIABLE: Shape = Shape {
-    expected: "the name of an environment variable: letters, digits and `_`",
-    pattern: "^[A-Za-z_][A-Za-z0-9_]*$",
-    max: 128,
-    fits: |text| {
-        in_length(text, 128)
-            && !text.starts_with(|c: char| c.is_ascii_digit())
-            && text.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_')
     },
 };
 
@@ -224,6 +307,12 @@ fn is_name(text: &str) -> bool {
     in_length(text, 64)
         && !text.starts_with('.')
         && text.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'-' | b'_'))
+}
+
+fn is_variable(text: &str) -> bool {
+    in_length(text, 128)
+        && !text.starts_with(|c: char| c.is_ascii_digit())
+        && text.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_')
 }
 
 fn in_length(text: &str, max: usize) -> bool {

@@ -85,6 +85,11 @@ fn text_of(shape: &rules::Shape) -> Value {
 fn property(key: &Key) -> Value {
     let mut value = match key.kind {
         Kind::Table => object(key.path),
+        Kind::Named(shape) => json!({
+            "type": "object",
+            "patternProperties": { shape.pattern: object(&format!("{}.*", key.path)) },
+            "additionalProperties": false,
+        }),
         Kind::Tables => json!({ "type": "array", "items": object(&format!("{}.#", key.path)) }),
         Kind::Flag => json!({ "type": "boolean" }),
         Kind::Level => json!({ "enum": LEVELS }),

@@ -9,7 +9,9 @@ use tracing_core::LevelFilter;
 use crate::redact::allow::Text;
 use crate::redact::custom::Form;
 
-use super::{Backup, ChannelPolicy, ConsoleFormat, ConsoleStream, OnFull, Policy, Sync, defaults, units};
+use super::{
+    Backup, ChannelPolicy, ConsoleFormat, ConsoleStream, Given, OnFull, Policy, Sync, To, defaults, units,
+};
 
 /// Where a value comes from.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -94,6 +96,9 @@ impl Policy {
         list.add("archive.level", self.archive.level);
         list.add("archive.recipients", json!(self.archive.recipients));
         list.otlp();
+        list.alerts();
+        list.sinks();
+        list.hooks();
         match self.console {
             None => list.add("console", Value::Null),
             Some(console) => {
@@ -189,17 +194,17 @@ impl Setting {
     }
 }
 
-struct Lister<'p> {
-    policy: &'p Policy,
+pub(super) struct Lister<'p> {
+    pub(super) policy: &'p Policy,
     out: Vec<Setting>,
 }
 
 impl Lister<'_> {
-    fn add(&mut self, key: &str, value: impl Into<Value>) {
+    pub(super) fn add(&mut self, key: &str, value: impl Into<Value>) {
         let value = value.into();
         let (channel, pattern) = match key.strip_prefix("channels.").and_then(|k| k.split_once('.')) {
             Some((channel, rest)) => (channel, format!("channels.*.{rest}")),
-            None => ("", key.to_owned()),
+            None => ("", unnamed(key)),
         };
         let set = self.policy.origins.get(key).or_else(|| {
             // A channel without a level of its own has the one set for all, unless it is evidence and that one is
@@ -358,6 +363,70 @@ impl Lister<'_> {
         }
     }
 
+    /// Among the other values of `[alerts]`.
+    pub(super) fn spool(&mut self) {
+        let delivery = &self.policy.delivery;
+        self.add("alerts.spool", delivery.spool.as_ref().map(|spool| spool.to_string_lossy()).as_deref());
+        self.add("alerts.spool_bytes", units::write_bytes(delivery.spool_bytes));
+    }
+
+    fn sinks(&mut self) {
+        for sink in &self.policy.delivery.sinks {
+            let table = format!("alerts.sinks.{}", sink.name);
+            self.add(&format!("{table}.type"), sink.to.name());
+            for (name, given) in sink.to.given() {
+                self.given(&table, name, given);
+            }
+            if let To::Smtp(smtp) = &sink.to {
+                self.add(&format!("{table}.host"), smtp.host.as_str());
+                self.add(&format!("{table}.port"), smtp.port);
+                self.add(&format!("{table}.tls"), smtp.tls.name());
+                self.add(&format!("{table}.from"), smtp.from.as_str());
+                self.add(&format!("{table}.to"), json!(smtp.to));
+                if let Some((user, _)) = &smtp.login {
+                    self.add(&format!("{table}.user"), user.as_str());
+                }
+            }
+            self.add(&format!("{table}.min_severity"), sink.min_severity.name());
+        }
+    }
+
+    /// By its place: what is secret is never in the policy's text.
+    fn given(&mut self, table: &str, name: &str, given: &Given) {
+        match given {
+            Given::Text(text) => self.add(&format!("{table}.{name}"), text.as_str()),
+            Given::Env(variable) => self.add(&format!("{table}.{name}_env"), variable.as_str()),
+            Given::File(path) => self.add(&format!("{table}.{name}_file"), &*path.to_string_lossy()),
+        }
+    }
+
+    fn hooks(&mut self) {
+        for hook in &self.policy.hooks {
+            let table = format!("hooks.{}", hook.name);
+            let moments: Vec<&str> = hook.moments.iter().map(|moment| moment.name()).collect();
+            self.add(&format!("{table}.events"), json!(moments));
+            self.given(&table, "url", &hook.url);
+            self.add(&format!("{table}.method"), hook.method);
+            let mut headers =
+                [("headers", Vec::new()), ("headers_env", Vec::new()), ("headers_file", Vec::new())];
+            for (name, before, value) in &hook.headers {
+                let (at, value) = match value {
+                    Given::Text(text) => (0, text.clone()),
+                    Given::Env(variable) => (1, variable.clone()),
+                    Given::File(path) => (2, path.to_string_lossy().into_owned()),
+                };
+                headers[at].1.push(format!("{name}: {before}{value}"));
+            }
+            for (name, list) in headers.into_iter().filter(|(_, list)| !list.is_empty()) {
+                self.add(&format!("{table}.{name}"), json!(list));
+            }
+            if let Some(body) = &hook.body {
+                self.add(&format!("{table}.body"), body.text());
+            }
+            self.add(&format!("{table}.timeout"), units::write_duration(hook.timeout));
+        }
+    }
+
     fn routes(&mut self) {
         for (i, route) in self.policy.routes.iter().enumerate() {
             let own = i < self.policy.own_routes;
@@ -382,6 +451,16 @@ impl Lister<'_> {
             }
         }
     }
+}
+
+/// A key with `*` for the name of a receiver or a hook.
+fn unnamed(key: &str) -> String {
+    for table in ["alerts.sinks.", "hooks."] {
+        if let Some((_, rest)) = key.strip_prefix(table).and_then(|rest| rest.split_once('.')) {
+            return format!("{table}*.{rest}");
+        }
+    }
+    key.to_owned()
 }
 
 /// A level's name in a policy.

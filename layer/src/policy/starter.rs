@@ -87,6 +87,24 @@ keep_keys = []
 # protocol = "http/protobuf" # or "grpc"
 # channels = ["audit", "security"]
 # headers_file = "/etc/dihya/otlp.headers" # tokens, a line each: `name: value`
+# Detectors of anomalies look at the records as they are written: brute force, mass access, silence, tampering.
+# [alerts]
+# enabled = true
+# cooldown = "15min"         # how long the same alert is not said again
+# [alerts.detectors.auth_bruteforce]
+# account = 5                # failed logins to one account
+# window = "10min"
+# Who is told of alerts; `dihya alert test pager` tries one. Secrets stand in the environment or in files, never here.
+# [alerts.sinks.pager]
+# type = "alertmanager"      # or "slack", "webhook", "smtp"
+# url = "http://127.0.0.1:9093"
+# min_severity = "low"
+
+# Other programs that are told what happens to the log.
+# [hooks.register]
+# url = "https://register.example.org/logs"
+# events = ["purge", "hold"]
+# headers_env = ["Authorization: Bearer REGISTER_TOKEN"]
 
 # Redacted records on a standard stream besides the files.
 # [console]

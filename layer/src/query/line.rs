@@ -8,11 +8,11 @@ use serde::{Deserialize, de};
 use serde_json::value::RawValue;
 
 /// A JSON object's members, in their order.
-pub(super) struct Object<'a>(pub(super) Vec<(Cow<'a, str>, &'a RawValue)>);
+pub(crate) struct Object<'a>(pub(super) Vec<(Cow<'a, str>, &'a RawValue)>);
 
 impl<'a> Object<'a> {
     /// `None` for anything else than an object.
-    pub(super) fn parse(text: &'a [u8]) -> Option<Object<'a>> {
+    pub(crate) fn parse(text: &'a [u8]) -> Option<Object<'a>> {
         serde_json::from_slice(text).ok()
     }
 
@@ -20,7 +20,7 @@ impl<'a> Object<'a> {
         if value.get().starts_with('{') { serde_json::from_str(value.get()).ok() } else { None }
     }
 
-    pub(super) fn get(&self, key: &str) -> Option<&'a RawValue> {
+    pub(crate) fn get(&self, key: &str) -> Option<&'a RawValue> {
         self.0.iter().find(|(name, _)| name == key).map(|(_, value)| *value)
     }
 

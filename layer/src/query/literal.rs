@@ -11,7 +11,7 @@ use super::filter::{Condition, Level, Relation};
 use crate::record::escape;
 
 /// One of these texts stands in every line that meets a condition.
-pub(super) struct AnyOf(Vec<Finder<'static>>);
+pub(crate) struct AnyOf(Vec<Finder<'static>>);
 
 impl AnyOf {
     fn new(texts: Vec<Vec<u8>>) -> Option<AnyOf> {
@@ -20,12 +20,17 @@ impl AnyOf {
         searchable.then(|| AnyOf(texts.iter().map(|text| Finder::new(text).into_owned()).collect()))
     }
 
+    /// One text, which must not be empty.
+    pub(crate) fn one(text: &[u8]) -> AnyOf {
+        AnyOf(vec![Finder::new(text).into_owned()])
+    }
+
     pub(super) fn is_in(&self, line: &[u8]) -> bool {
         self.0.iter().any(|finder| finder.find(line).is_some())
     }
 
     /// A search through `text` that never goes back.
-    pub(super) fn search<'t>(&'t self, text: &'t [u8]) -> Search<'t> {
+    pub(crate) fn search<'t>(&'t self, text: &'t [u8]) -> Search<'t> {
         Search { finders: &self.0, text, next: vec![Next::Unknown; self.0.len()] }
     }
 
@@ -35,7 +40,7 @@ impl AnyOf {
 }
 
 /// Where one of the texts stands next.
-pub(super) struct Search<'t> {
+pub(crate) struct Search<'t> {
     finders: &'t [Finder<'static>],
     text: &'t [u8],
     next: Vec<Next>,
@@ -50,7 +55,7 @@ enum Next {
 
 impl Search<'_> {
     /// The first place at or behind `from`, which must not go back.
-    pub(super) fn next(&mut self, from: usize) -> Option<usize> {
+    pub(crate) fn next(&mut self, from: usize) -> Option<usize> {
         let mut first = None;
         for (finder, next) in self.finders.iter().zip(&mut self.next) {
             let stale = match next {

@@ -9,10 +9,11 @@ use std::ops::ControlFlow;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 
 use super::filter::Filter;
-use super::plan::{Piece, Plan, plan};
+use super::piece::{Opened, Piece};
+use super::plan::{Plan, plan};
 use super::scan::{Matches, Scanner};
 use super::{Found, Query, Summary, literal};
-use crate::archive::{Identities, Reader};
+use crate::archive::Identities;
 use crate::catalog::Catalog;
 use crate::storage::Storage;
 
@@ -73,39 +74,8 @@ fn read(
     piece: Piece<'_>,
     buffer: &mut Vec<u8>,
 ) -> io::Result<Matches> {
-    let Piece { shard, from, to } = piece;
-    if shard.is_plain() {
-        let start = from.saturating_sub(1);
-        return scanner.scan(&mut *storage.read(&shard.path, start)?, from > 0, to - start, buffer);
-    }
-    let mut reader = Reader::open(Arc::clone(storage), &shard.path, identities).map_err(io::Error::other)?;
-    let start = reader.seek(from).map_err(io::Error::other)?;
-    let mut blocks = Blocks { reader, block: Vec::new(), given: 0 };
-    scanner.scan(&mut blocks, false, to.saturating_sub(start), buffer)
-}
-
-/// The uncompressed bytes of an archived shard.
-struct Blocks {
-    reader: Reader,
-    block: Vec<u8>,
-    given: usize,
-}
-
-impl io::Read for Blocks {
-    fn read(&mut self, to: &mut [u8]) -> io::Result<usize> {
-        if self.given == self.block.len() {
-            self.block.clear();
-            self.given = 0;
-            match self.reader.block().map_err(io::Error::other)? {
-                Some(block) => self.block.extend_from_slice(block),
-                None => return Ok(0),
-            }
-        }
-        let n = to.len().min(self.block.len() - self.given);
-        to[..n].copy_from_slice(&self.block[self.given..self.given + n]);
-        self.given += n;
-        Ok(n)
-    }
+    let Opened { mut reader, cut, to } = piece.open(storage, identities)?;
+    scanner.scan(&mut *reader, cut, to, buffer)
 }
 
 fn merge(

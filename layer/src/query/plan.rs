@@ -5,30 +5,23 @@ use std::path::Path;
 use std::sync::Arc;
 
 use super::Query;
+use super::piece::Piece;
 use crate::archive::{Identities, ReadError, Reader};
 use crate::catalog::{Catalog, Shard};
 use crate::journal::shard::day;
 use crate::storage::Storage;
 
 /// What is to be read.
-pub(super) struct Plan<'a> {
+pub(crate) struct Plan<'a> {
     /// One per channel and base: pieces in the order of the records, or its reverse.
-    pub(super) streams: Vec<Vec<Piece<'a>>>,
+    pub(crate) streams: Vec<Vec<Piece<'a>>>,
     /// Shards of the channels asked for that hold none of the time asked for.
-    pub(super) skipped: u64,
+    pub(crate) skipped: u64,
     /// Archived shards that cannot be opened, and why.
-    pub(super) unread: Vec<(&'a Shard, String)>,
+    pub(crate) unread: Vec<(&'a Shard, String)>,
 }
 
-/// The lines of a shard that begin in a range of its bytes.
-#[derive(Clone, Copy)]
-pub(super) struct Piece<'a> {
-    pub(super) shard: &'a Shard,
-    pub(super) from: u64,
-    pub(super) to: u64,
-}
-
-pub(super) fn plan<'a>(
+pub(crate) fn plan<'a>(
     query: &Query,
     storage: &Arc<dyn Storage>,
     catalog: &'a Catalog,

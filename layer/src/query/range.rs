@@ -74,19 +74,20 @@ impl fmt::Display for NotATime {
 impl std::error::Error for NotATime {}
 
 /// A time as it stands in a record. Such texts sort as the times do.
-pub(super) type Text = [u8; LEN];
+pub(crate) type Text = [u8; LEN];
 
 const LEN: usize = 27;
 const SECOND: i64 = 1_000_000;
 
 /// As records have it.
-pub(super) fn bytes(micros: i64) -> Text {
+pub(crate) fn bytes(micros: i64) -> Text {
     let mut text = Vec::with_capacity(LEN);
     Stamp::default().write_time(&mut text, micros);
     text.try_into().unwrap_or([b'0'; LEN])
 }
 
-pub(super) fn text(micros: i64) -> String {
+/// A time as records have it: microseconds since 1970-01-01T00:00:00Z as RFC 3339, so that it sorts as text.
+pub fn text(micros: i64) -> String {
     String::from_utf8_lossy(&bytes(micros)).into_owned()
 }
 
@@ -97,14 +98,14 @@ const NAME: &[u8] = b"\",\"timestamp\":\"";
 
 /// The time of a record where our own writer puts it; `None` for a line of any other form.
 #[inline]
-pub(super) fn of_line(line: &[u8]) -> Option<&Text> {
+pub(crate) fn of_line(line: &[u8]) -> Option<&Text> {
     let rest = line.strip_prefix(HEAD)?.get(ID..)?.strip_prefix(NAME)?;
     let time: &Text = rest.first_chunk()?;
     (time[LEN - 1] == b'Z' && rest.get(LEN) == Some(&b'"')).then_some(time)
 }
 
 /// The time of a record of any other form. `None` if it has none.
-pub(super) fn of_object(record: &Object<'_>) -> Option<Text> {
+pub(crate) fn of_object(record: &Object<'_>) -> Option<Text> {
     let text = string(record.get("timestamp")?.get())?;
     Some(bytes(DateTime::parse_from_rfc3339(&text).ok()?.timestamp_micros()))
 }

@@ -7,6 +7,7 @@ use memchr::{memchr, memrchr};
 use super::filter::{Filter, Verdict};
 use super::line::Object;
 use super::literal::AnyOf;
+use super::piece::{Part, parts};
 use super::range;
 
 /// What a query looks for, made ready. Shared by all threads.
@@ -49,61 +50,22 @@ impl Matches {
 }
 
 impl Scanner<'_> {
-    /// Finds the matches among the lines that begin before byte `to` of what is read. With `cut`, the reader begins with the
-    /// end of a line that is another piece's. A line without its newline is being written, or torn: it is not read.
+    /// Finds the matches among the lines that begin before byte `to` of what is read; `cut` as in [`parts`].
     pub(super) fn scan(
         &self,
         reader: &mut dyn Read,
-        mut cut: bool,
+        cut: bool,
         to: u64,
         buffer: &mut Vec<u8>,
     ) -> io::Result<Matches> {
         let mut found = Matches::default();
-        // Offset of the buffer's first byte, and bytes in it.
-        let (mut offset, mut filled) = (0_u64, 0);
-        let mut ended = false;
-        while !ended && offset < to {
-            let left = usize::try_from(to - offset).unwrap_or(usize::MAX);
-            let wanted = CHUNK.min(left.saturating_add(TAIL)).max(filled + filled / 2 + TAIL);
-            if buffer.len() < wanted {
-                buffer.resize(wanted, 0);
+        found.consumed = parts(reader, cut, to, buffer, |part| match part {
+            Part::Lines(text) => {
+                self.lines(text, &mut found);
+                found.read += text.len() as u64;
             }
-            while filled < wanted && !ended {
-                match reader.read(&mut buffer[filled..wanted]) {
-                    Ok(0) => ended = true,
-                    Ok(n) => filled += n,
-                    Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                    Err(error) => return Err(error),
-                }
-            }
-            // The last line that begins before `to` ends with the first newline at or behind the byte before it.
-            let whole = match buffer[..filled].get(left - 1..).and_then(|rest| memchr(b'\n', rest)) {
-                Some(at) => left + at,
-                None => memrchr(b'\n', &buffer[..filled]).map_or(0, |at| at + 1),
-            };
-            if whole == 0 {
-                if filled >= LONGEST {
-                    // No record is so long. What follows up to the next newline belongs to it.
-                    found.bad_lines += u64::from(!cut);
-                    cut = true;
-                    offset += filled as u64;
-                    filled = 0;
-                }
-                continue;
-            }
-            let mut text = &buffer[..whole];
-            if cut {
-                let end = memchr(b'\n', text).map_or(whole, |at| at + 1);
-                text = &text[end..];
-                cut = false;
-            }
-            self.lines(text, &mut found);
-            found.read += text.len() as u64;
-            buffer.copy_within(whole..filled, 0);
-            filled -= whole;
-            offset += whole as u64;
-            found.consumed = offset;
-        }
+            Part::Endless => found.bad_lines += 1,
+        })?;
         Ok(found)
     }
 
@@ -140,17 +102,11 @@ impl Scanner<'_> {
     }
 }
 
-/// Stays in a core's own cache while it is read and searched.
-const CHUNK: usize = 256 * 1024;
-/// Read beyond a piece's end at once, for its last line.
-const TAIL: usize = 4 * 1024;
-/// Far beyond the longest record.
-const LONGEST: usize = 1024 * 1024;
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::query::Query;
+    use crate::query::piece::{CHUNK, LONGEST};
 
     fn line(n: usize, pad: usize) -> String {
         format!("{{\"timestamp\":\"2026-11-20T12:00:00Z\",\"n\":{n},\"pad\":\"{}\"}}\n", "x".repeat(pad))

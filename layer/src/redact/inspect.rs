@@ -104,8 +104,20 @@ impl Examiner {
     /// How many parts of the text would not be written; `None` if it would be replaced as a whole, because it is too long
     /// or made to be slow.
     pub fn examine(&mut self, text: &str) -> Option<usize> {
+        self.take(&[text], &[]);
+        self.look()
+    }
+
+    /// Takes the values of one event: texts, and numbers or other values written bare.
+    pub fn take(&mut self, texts: &[&str], bare: &[&str]) {
         self.values.clear();
-        self.values.text(0, text);
+        texts.iter().enumerate().for_each(|(field, text)| self.values.text(field, text));
+        let fields = texts.len()..;
+        fields.zip(bare).for_each(|(field, text)| self.values.of_kind(field, Kind::Bare, text));
+    }
+
+    /// Looks at what was taken; it may be looked at again. The answer is that of [`Examiner::examine`].
+    pub fn look(&mut self) -> Option<usize> {
         let before = work::done();
         DEFAULT.scan(&mut self.values, &mut self.found);
         self.work = work::done().wrapping_sub(before);

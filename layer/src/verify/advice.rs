@@ -86,6 +86,14 @@ impl Defect {
             }
             D::ForeignFile => "move it away: nothing of ours reads it, and nothing of ours removes it",
             D::RollbackAccepted { .. } => "ask the operator whom the entry names",
+            D::BadImport(_) => "remove that folder, and import the bundle again",
+            D::UnknownImport => {
+                "find out who put it there; to keep it, export it where it comes from and import it again"
+            }
+            D::MissingImport { .. } => {
+                "nothing, if it was removed on purpose; import the bundle again otherwise"
+            }
+            D::UnfinishedImport => "run the import again, or remove the folder",
             D::Unread(_) => "run this as the service's user, and look at the disk if the error goes on",
         }
     }

@@ -208,6 +208,17 @@ pub enum Defect {
         /// Lines found then.
         found: u64,
     },
+    /// What was imported of another log is not what was verified then.
+    BadImport(String),
+    /// The ledger has no entry of this import.
+    UnknownImport,
+    /// The ledger tells of an import that is not here.
+    MissingImport {
+        /// The log that it came from.
+        origin: String,
+    },
+    /// An import died before its end.
+    UnfinishedImport,
     /// It could not be read, so that nothing is known of it.
     Unread(String),
 }
@@ -258,6 +269,8 @@ impl Finding {
             | Defect::MissingLockFile { folder: false }
             | Defect::PurgedSince { .. }
             | Defect::ForeignFile
+            | Defect::MissingImport { .. }
+            | Defect::UnfinishedImport
             | Defect::RollbackAccepted { .. } => Severity::Note,
             _ => Severity::Wrong,
         }
@@ -311,6 +324,10 @@ impl Defect {
             Defect::PolicyChanged => "policy_changed",
             Defect::ForeignFile => "foreign_file",
             Defect::RollbackAccepted { .. } => "rollback_accepted",
+            Defect::BadImport(_) => "bad_import",
+            Defect::UnknownImport => "unknown_import",
+            Defect::MissingImport { .. } => "missing_import",
+            Defect::UnfinishedImport => "unfinished_import",
             Defect::Unread(_) => "unread",
         }
     }
@@ -401,6 +418,15 @@ impl fmt::Display for Defect {
             Defect::RollbackAccepted { log, known, found } => {
                 write!(f, "an operator accepted that {log} has {found} lines where {known} were known")
             }
+            Defect::BadImport(what) => write!(f, "imported: {what}"),
+            Defect::UnknownImport => f.write_str("imported, and the ledger has no entry of it"),
+            Defect::MissingImport { origin } => {
+                write!(
+                    f,
+                    "the ledger tells that shards of {origin} were imported here, and they are not here"
+                )
+            }
+            Defect::UnfinishedImport => f.write_str("an import died here before its end"),
             Defect::Unread(why) => write!(f, "it cannot be read: {why}"),
         }
     }

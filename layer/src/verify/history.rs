@@ -1,6 +1,6 @@
 //! What the ledger tells of each shard.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use super::finding::{Defect, Finding, Witness};
@@ -11,6 +11,8 @@ use crate::ledger::{Entry, Fact, ShardRef};
 #[derive(Clone, Debug, Default)]
 pub(crate) struct History {
     pub(crate) shards: BTreeMap<String, Life>,
+    /// Origin and folder of what was imported.
+    pub(crate) imports: BTreeSet<(String, String)>,
 }
 
 /// One shard's.
@@ -57,6 +59,9 @@ impl History {
                 Fact::RollbackAccepted { log, known, found: now } => {
                     let defect = Defect::RollbackAccepted { log: log.clone(), known: *known, found: *now };
                     found.push(Finding { line: Some(line + 1), ..Finding::new(ledger, defect) });
+                }
+                Fact::Imported { origin, bundle, .. } => {
+                    history.imports.insert((origin.clone(), bundle.clone()));
                 }
                 _ => {}
             }

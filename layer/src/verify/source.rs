@@ -19,8 +19,17 @@ pub(crate) struct SourceError {
 
 /// The lines of a shard, as they were written.
 pub(crate) fn open(storage: &Arc<dyn Storage>, shard: &Shard) -> Result<Box<dyn Read + Send>, SourceError> {
+    open_with(storage, shard, &Identities::none())
+}
+
+/// The same of archives that are encrypted to one of these identities, too.
+pub(crate) fn open_with(
+    storage: &Arc<dyn Storage>,
+    shard: &Shard,
+    identities: &Identities,
+) -> Result<Box<dyn Read + Send>, SourceError> {
     let opened = match shard.state {
-        State::Archived { .. } => Reader::open(Arc::clone(storage), &shard.path, &Identities::none())
+        State::Archived { .. } => Reader::open(Arc::clone(storage), &shard.path, identities)
             .map(|reader| Box::new(Unpacked::new(reader)) as Box<dyn Read + Send>)
             .map_err(io::Error::other),
         State::Live | State::Closed => storage.read(&shard.path, 0),

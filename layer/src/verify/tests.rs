@@ -5,5 +5,5 @@ mod archived;
 mod flips;
 mod keys;
 mod proofs;
-mod support;
+pub(crate) mod support;
 mod tamper;

@@ -146,6 +146,10 @@ impl Store for Remote {
     fn place(&self, path: &str) -> String {
         format!("{}: {}", self.name, self.key(path))
     }
+
+    fn probe(&self) -> io::Result<super::probe::Kept> {
+        super::probe::probe(self)
+    }
 }
 
 /// Reads a file a range at a time, so that memory does not grow with it.

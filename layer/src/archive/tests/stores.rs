@@ -12,7 +12,7 @@ use crate::archive::problem::ArchiveError;
 use crate::archive::store::Store;
 use crate::archive::{Identities, Restorer, Selection};
 use crate::ledger::Fact;
-use crate::storage::{Memory, Storage as _};
+use crate::storage::Memory;
 
 /// What is kept of what was put.
 type Keeps = fn(Vec<u8>) -> Option<Vec<u8>>;
@@ -197,9 +197,9 @@ fn a_shard_of_today_or_one_that_is_not_closed_is_not_archived() {
 }
 
 #[test]
-fn only_one_archiver_runs_at_a_time() {
+fn only_one_archiver_or_purge_runs_at_a_time() {
     let disk = log(&lines(3));
-    let held = disk.lock(Path::new("/log/archive/.lock"), "1").expect("free");
+    let held = crate::ledger::lock::lifecycle(&disk, Path::new("/log")).expect("free");
     let error = failure(archive(&disk, &policy("")));
     assert!(matches!(error, ArchiveError::Busy { .. }), "{error}");
     drop(held);

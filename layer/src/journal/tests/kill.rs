@@ -81,7 +81,7 @@ fn two_hundred_kills_lose_no_acknowledged_record() {
 }
 
 /// Every record of every shard; each line must be whole.
-fn all(root: &Path) -> BTreeSet<u64> {
+pub(super) fn all(root: &Path) -> BTreeSet<u64> {
     let mut found = BTreeSet::new();
     for entry in fs::read_dir(root.join("app")).unwrap() {
         let path = entry.unwrap().path();
@@ -92,4 +92,4 @@ fn all(root: &Path) -> BTreeSet<u64> {
     found
 }
 
-const FIRST: &str = "DIHYA_TEST_FIRST";
+pub(super) const FIRST: &str = "DIHYA_TEST_FIRST";

@@ -70,9 +70,9 @@ pub(super) fn open_with(
     clock: Clock,
     mirror: Option<Box<dyn std::io::Write + Send>>,
 ) -> Result<Journal, OpenError> {
-    let metrics = Arc::new(Metrics::new(policy, 0));
+    let metrics = Arc::new(Metrics::new(policy));
     let system = SystemRecords::new(policy, clock.clone(), Rng::seeded(1), &metrics);
-    Journal::open(policy, Arc::new(storage.clone()), clock, metrics, system, mirror)
+    Journal::open(policy, Arc::new(storage.clone()), clock, metrics, system, mirror, None)
 }
 
 /// A record that says which one it is, at least `len` bytes long.

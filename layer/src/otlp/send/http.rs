@@ -31,6 +31,9 @@ impl Http {
             None => RootCerts::PlatformVerifier,
             Some(pem) => RootCerts::Specific(Arc::new(certificates(pem)?)),
         };
+        // The one of the workspace, said here: none is the process's own unless the service makes it so.
+        let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+        let tls = TlsConfig::builder().root_certs(roots).unversioned_rustls_crypto_provider(provider).build();
         let config = Agent::config_builder()
             .http_status_as_error(false)
             // A redirect would take the headers, and the records, to where the policy does not send them.
@@ -40,7 +43,7 @@ impl Http {
             .proxy(None)
             .timeout_global(Some(target.timeout))
             .user_agent(target.agent())
-            .tls_config(TlsConfig::builder().root_certs(roots).build())
+            .tls_config(tls)
             .build();
         let headers = target.headers.iter().map(|(name, value)| {
             let name = HeaderName::try_from(name.as_str()).ok()?;

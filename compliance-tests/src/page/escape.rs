@@ -1,7 +1,7 @@
 //! Text for the inside of XML and HTML.
 
 /// Safe between tags and within quotes, in both languages. What XML 1.0 cannot hold becomes U+FFFD.
-pub(super) fn escape(text: &str) -> String {
+pub fn escape(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     for c in text.chars() {
         match c {
