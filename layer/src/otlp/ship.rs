@@ -336,7 +336,8 @@ impl Shipper {
         seen: &mut dyn FnMut(Seen<'_>),
     ) -> Option<Duration> {
         let batch = self.lanes[index].pending.take()?;
-        let mut parts = vec![0..batch.entries.len()];
+        let whole = 0..batch.entries.len();
+        let mut parts = vec![whole];
         let (mut done, mut accepted) = (0, 0);
         let mut refused: Vec<(usize, Trouble)> = Vec::new();
         let mut trouble = None;

@@ -288,7 +288,7 @@ fn regrown(reader: &Reader, log: &Log) -> Result<Option<Reader>, Stuck> {
     let end = offset + reader.rest().len() as u64;
     // One that was archived or purged while it was read does not grow.
     if !reader.frames().is_empty()
-        || !log.storage.stat(path).map_err(Stuck::Io)?.is_some_and(|stat| stat.len > end)
+        || log.storage.stat(path).map_err(Stuck::Io)?.is_none_or(|stat| stat.len <= end)
     {
         return Ok(None);
     }

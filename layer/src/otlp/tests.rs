@@ -187,7 +187,7 @@ fn records_that_no_seal_covers_are_not_sent_before_one_does() {
     let path = shards(&disk).remove(0);
     let whole = disk.files()[&path].clone();
     // As a writer leaves it in the middle of a batch.
-    let last = whole.split_inclusive(|byte| *byte == b'\n').last().expect("a seal").len();
+    let last = whole.split_inclusive(|byte| *byte == b'\n').next_back().expect("a seal").len();
     assert!(Seal::is(&whole[whole.len() - last..]));
     let first = whole.split_inclusive(|byte| *byte == b'\n').take(2).map(<[u8]>::len).sum::<usize>();
     disk.put(&path, &whole[..whole.len() - last]);
