@@ -61,17 +61,24 @@ impl Log {
         command.output().unwrap()
     }
 
-    /// Each alert's detector and time, in the order in which they came.
+    /// Each alert's detector and time, in the order in which they fired.
     fn found(&self, arguments: &[&str]) -> Vec<(String, i64)> {
         let arguments = [&["--root", "logs", "--reason", "tuning", "--json"], arguments].concat();
         let output = self.run(&arguments);
         assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
         let alert = |line: &str| {
             let alert: Value = serde_json::from_str(line).unwrap();
-            assert_eq!(alert["status"], "firing");
-            (alert["detector"].as_str().unwrap().to_owned(), alert["starts_at"].as_i64().unwrap())
+            let found =
+                (alert["detector"].as_str().unwrap().to_owned(), alert["starts_at"].as_i64().unwrap());
+            match alert["status"].as_str().unwrap() {
+                "firing" => Some(found),
+                status => {
+                    assert_eq!(status, "resolved");
+                    None
+                }
+            }
         };
-        String::from_utf8(output.stdout).unwrap().lines().map(alert).collect()
+        String::from_utf8(output.stdout).unwrap().lines().filter_map(alert).collect()
     }
 }
 

@@ -1,4 +1,5 @@
 //! Alerts of a running layer: from the event to the security channel, the handle, the metrics and whoever listens.
+#![allow(clippy::unwrap_used, reason = "a test that cannot be set up fails")]
 
 use std::path::Path;
 use std::sync::{Arc, Mutex};

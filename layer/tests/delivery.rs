@@ -57,6 +57,7 @@ impl Drop for Server {
     }
 }
 
+#[expect(clippy::print_stdout, reason = "it is a test's own report")]
 fn alertmanager(test: &str) -> Option<(Server, u16)> {
     let Some(program) = std::env::var_os("DIHYA_ALERTMANAGER").filter(|path| !path.is_empty()) else {
         let why = format!("{test}: DIHYA_ALERTMANAGER is not set");

@@ -1,4 +1,5 @@
 //! The exporter: what it answers, to whom, and that nobody can hold it up.
+#![allow(clippy::unwrap_used, reason = "a test that cannot be set up fails")]
 #![cfg(feature = "serve")]
 
 use std::io::{Read, Write};

@@ -1,4 +1,5 @@
 //! The metrics of an open layer: complete from the start, and no more of them whatever comes.
+#![allow(clippy::unwrap_used, reason = "a test that cannot be set up fails")]
 
 use std::collections::BTreeSet;
 use std::path::Path;
