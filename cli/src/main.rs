@@ -24,6 +24,8 @@ mod recorded;
 mod report;
 mod restore;
 mod rollback;
+#[cfg(any(feature = "otlp-http", feature = "otlp-grpc"))]
+mod ship;
 mod status;
 mod task;
 mod tiles;
@@ -115,6 +117,13 @@ enum Command {
     /// Show what the detectors of anomalies would have found in a log: to set thresholds by one's own past
     #[command(after_long_help = detect::HELP)]
     Detect(detect::Command),
+    /// Send records to the receiver that the policy's table [otlp] names, from where the export stopped
+    ///
+    /// The same that the service does itself, from outside: for a service that is built without it, after a long outage,
+    /// and to send an old part of a log again. One of the two at a time exports a log.
+    #[cfg(any(feature = "otlp-http", feature = "otlp-grpc"))]
+    #[command(after_long_help = ship::HELP)]
+    Ship(ship::Command),
     /// One screen about a log: sizes, ages against limits, seals, holds, losses, room
     ///
     /// Tells what lies there and what the ledger says, without checking it: that is `dihya verify`. Exit code 1: somebody has
@@ -197,6 +206,8 @@ fn main() -> ExitCode {
         Command::Evidence(command) => command.run(),
         Command::Query(command) => command.run(),
         Command::Detect(command) => command.run(),
+        #[cfg(any(feature = "otlp-http", feature = "otlp-grpc"))]
+        Command::Ship(command) => command.run(),
         Command::Status(command) => command.run(),
         Command::Alert(command) => command.run(),
         #[cfg(feature = "top")]

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use dihya::Clock;
 use dihya::operation::Kind;
+use dihya::otlp::Behind;
 use dihya::status::{Channel, Ledger, Log, Status};
 use dihya::storage::{Local, Storage};
 
@@ -72,6 +73,9 @@ fn text(status: &Status) -> String {
         let free = log.free_bytes.map_or_else(String::new, |bytes| format!("  {} free", size(bytes)));
         let _ = writeln!(out, "{}{instance}{free}", log.path.display());
         channels(log, &mut out);
+        if let Some(export) = &log.export {
+            self::export(export, &mut out);
+        }
         if let Some(ledger) = &log.ledger {
             self::ledger(ledger, &mut out);
         }
@@ -146,6 +150,17 @@ fn row(channel: &Channel) -> [String; 10] {
         minute(&channel.newest),
         sealed.to_owned(),
     ]
+}
+
+fn export(export: &[Behind], out: &mut String) {
+    for behind in export {
+        let newest = behind.exported.as_deref().map_or_else(|| "nothing yet".to_owned(), minute);
+        let left = match &behind.since {
+            None => "nothing waits".to_owned(),
+            Some(since) => format!("{} wait since {}", size(behind.bytes), minute(since)),
+        };
+        let _ = writeln!(out, "  {:<24}{newest}, {left}", format!("exported {}", behind.channel));
+    }
 }
 
 fn ledger(ledger: &Ledger, out: &mut String) {

@@ -15,7 +15,7 @@ use crate::callsite::Rules;
 use crate::channel::Channel;
 use crate::core::Core;
 use crate::direct::{Receipt, Record};
-use crate::journal::{Commit, CommitError, ShutdownReport};
+use crate::journal::{Commit, CommitError, OpenError, ShutdownReport};
 use crate::lifecycle::Lifecycle;
 use crate::metrics::Format;
 use crate::policy::{ChannelPolicy, Policy};
@@ -31,16 +31,23 @@ pub struct Guard {
     lifecycle: Option<Lifecycle>,
     /// Ends after that, and before the journal does.
     alerts: Option<Alerts>,
+    /// Ends after the journal.
+    exporting: Exporting,
 }
 
 impl Guard {
-    pub(crate) fn new(core: Arc<Core>, lifecycle: Option<Lifecycle>, alerts: Option<Alerts>) -> Guard {
+    pub(crate) fn new(
+        core: Arc<Core>,
+        lifecycle: Option<Lifecycle>,
+        alerts: Option<Alerts>,
+        exporting: Exporting,
+    ) -> Guard {
         let handle = Handle { core };
         let mut first = DEFAULT.write().unwrap_or_else(PoisonError::into_inner);
         if first.strong_count() == 0 {
             *first = Arc::downgrade(&handle.core);
         }
-        Guard { handle, lifecycle, alerts }
+        Guard { handle, lifecycle, alerts, exporting }
     }
 
     /// A handle, to be cloned and passed around.
@@ -64,10 +71,11 @@ impl Guard {
         report
     }
 
-    /// Records come first; alerts that are left wait on disk for the next start.
-    fn end(&self, until: Instant) {
+    /// Records come first; alerts that are left wait on disk for the next start, and records for the next export.
+    fn end(&mut self, until: Instant) {
         self.handle.core.hooks.shutdown(until);
         self.handle.core.delivery.shutdown(until);
+        self.exporting.finish(until);
         // Last: how the end goes can still be scraped.
         #[cfg(feature = "serve")]
         self.handle.core.exporters.end();
@@ -84,6 +92,54 @@ impl Drop for Guard {
         self.end(until);
     }
 }
+
+/// The export of records, if the policy asks for one.
+#[derive(Debug)]
+pub(crate) struct Exporting {
+    #[cfg(any(feature = "otlp-http", feature = "otlp-grpc"))]
+    exporter: Option<crate::otlp::exporter::Exporter>,
+}
+
+#[cfg(any(feature = "otlp-http", feature = "otlp-grpc"))]
+impl Exporting {
+    pub(crate) fn start(core: &Arc<Core>) -> Result<Exporting, OpenError> {
+        let policy = &core.rules().policy;
+        if policy.otlp.is_none() {
+            return Ok(Exporting { exporter: None });
+        }
+        let base = |(at, path): (usize, &std::path::PathBuf)| {
+            let state = policy.state_folder(at, path);
+            crate::catalog::Base { instance: policy.service.instance.clone(), path: path.clone(), state }
+        };
+        let work = crate::otlp::exporter::Work {
+            policy: Arc::new(policy.clone()),
+            storage: Arc::clone(&core.storage),
+            clock: core.clock.clone(),
+            metrics: Arc::clone(&core.metrics),
+            bases: core.journal.bases().iter().enumerate().map(base).collect(),
+        };
+        let exporter = crate::otlp::exporter::Exporter::start(work);
+        Ok(Exporting { exporter: Some(exporter.map_err(|why| OpenError::Otlp { why })?) })
+    }
+
+    fn finish(&mut self, until: Instant) {
+        if let Some(exporter) = self.exporter.take() {
+            exporter.finish(until.min(Instant::now() + LAST_EXPORT));
+        }
+    }
+}
+
+#[cfg(not(any(feature = "otlp-http", feature = "otlp-grpc")))]
+impl Exporting {
+    pub(crate) fn start(_: &Arc<Core>) -> Result<Exporting, OpenError> {
+        Ok(Exporting {})
+    }
+
+    fn finish(&mut self, _: Instant) {}
+}
+
+/// What is not exported when it has passed is exported by the next run, or by `dihya ship`.
+const LAST_EXPORT: Duration = Duration::from_secs(2);
 
 /// Works with an open layer. Cheap to clone; stays valid after shutdown, when everything answers an error.
 #[derive(Clone)]
@@ -368,6 +424,9 @@ fn changes_what_is_fixed(now: &Policy, new: &Policy) -> Option<&'static str> {
     }
     if now.alerts.enabled != new.alerts.enabled {
         return Some("`alerts.enabled`");
+    }
+    if now.otlp != new.otlp {
+        return Some("`otlp`");
     }
     (now.console != new.console || now.panic_hook != new.panic_hook).then_some("`console` or `panic_hook`")
 }

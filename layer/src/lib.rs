@@ -128,6 +128,7 @@ mod open;
 pub mod operation;
 #[cfg(feature = "otel")]
 mod otel;
+pub mod otlp;
 pub mod overview;
 mod panic;
 mod policy;

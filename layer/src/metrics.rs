@@ -13,6 +13,7 @@
 
 mod format;
 mod log;
+mod otlp;
 #[cfg(feature = "serve")]
 mod serve;
 mod threads;
@@ -35,6 +36,9 @@ use crate::redact::label::Label;
 use crate::storage::Storage;
 
 pub use format::Format;
+pub(crate) use otlp::OtlpMetrics;
+#[cfg(any(feature = "otlp-http", feature = "otlp-grpc"))]
+pub(crate) use otlp::Outcome;
 #[cfg(feature = "serve")]
 pub use serve::{ADDRESS, ServeError, serve};
 #[cfg(feature = "serve")]
@@ -48,6 +52,7 @@ pub(crate) struct Metrics {
     channels: Vec<ChannelMetrics>,
     families: Families,
     log: log::Log,
+    otlp: OtlpMetrics,
 }
 
 /// What the journal counts, per channel, by the handles it needs: a lookup by label would cost more than the count.
@@ -159,6 +164,7 @@ impl Metrics {
         let names: Vec<&str> = policy.channels.iter().map(|c| c.name.as_str()).collect();
         // The names and labels are constants of this file, and a test builds them.
         let families = Families::new().expect("metric names and labels are valid");
+        let otlp = OtlpMetrics::new(policy).expect("metric names and labels are valid");
         for (index, name) in names.iter().enumerate() {
             for level in LEVELS.map(|(label, _)| label) {
                 let written = level_label(Channel::from_index(index), level);
@@ -191,7 +197,7 @@ impl Metrics {
             })
             .collect();
         let threads = Mutex::new(threads::Threads::new(names.iter().map(|n| n.to_string()).collect()));
-        Metrics { threads, channels, families, log: log::Log::new(policy) }
+        Metrics { threads, channels, families, log: log::Log::new(policy), otlp }
     }
 
     /// Follows a change of policy.
@@ -200,9 +206,11 @@ impl Metrics {
         self.log.follow(policy);
     }
 
-    /// Looks at the log itself: at the ledgers beside the records, and at the oldest records.
+    /// Looks at the log itself: at the ledgers beside the records, at the oldest records, and at those that wait to be
+    /// exported.
     pub(crate) fn look(&self, storage: &dyn Storage, bases: &[PathBuf], now: i64) {
         self.log.look(storage, bases, now);
+        self.otlp.refresh(now);
     }
 
     /// Counters for one more thread.
@@ -312,7 +320,13 @@ impl Metrics {
     }
 
     fn all(&self) -> impl Iterator<Item = &dyn Collector> {
-        self.families.all().into_iter().chain(self.log.all())
+        self.families.all().into_iter().chain(self.log.all()).chain(self.otlp.all())
+    }
+
+    /// What the export of records counts.
+    #[cfg(any(feature = "otlp-http", feature = "otlp-grpc"))]
+    pub(crate) fn otlp(&self) -> &OtlpMetrics {
+        &self.otlp
     }
 }
 

@@ -163,6 +163,9 @@ impl Options {
             .and_then(|()| policy.check_alert_detectors(&alert_detectors))
             .and_then(|()| policy.check_hooks(&hooks))
             .map_err(OpenError::Policy)?;
+        if let Some(error) = policy.otlp_unsupported() {
+            return Err(OpenError::Policy(error));
+        }
         hooks.extend(crate::hook::of(&policy));
         let metrics = Arc::new(Metrics::new(&policy));
         let system = SystemRecords::new(&policy, clock.clone(), rng.clone(), &metrics);
@@ -189,6 +192,7 @@ impl Options {
         let hooks = Hooks::start(hooks, &metrics).map_err(|source| OpenError::Thread { source })?;
         let parts = Parts { storage, clock, rng, metrics, journal, siblings, watch, system, delivery, hooks };
         let core = Arc::new(Core::new(Rules::new(policy), parts));
+        let exporter = crate::handle::Exporting::start(&core)?;
         if panics {
             panic::watch(&core);
         }
@@ -200,7 +204,7 @@ impl Options {
             }
             None => None,
         };
-        Ok((DihyaLayer::new(Arc::clone(&core)), Guard::new(core, Some(lifecycle), alerts)))
+        Ok((DihyaLayer::new(Arc::clone(&core)), Guard::new(core, Some(lifecycle), alerts, exporter)))
     }
 }
 

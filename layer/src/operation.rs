@@ -48,6 +48,8 @@ pub enum Kind {
     Prove,
     /// Archives closed shards.
     Archive,
+    /// Sends records to the policy's receiver.
+    Ship,
     /// Restores archived shards into a folder.
     Restore,
     /// Purges what is due.
@@ -80,6 +82,7 @@ impl Kind {
             Kind::Verify => "verify",
             Kind::Prove => "prove",
             Kind::Archive => "archive",
+            Kind::Ship => "ship",
             Kind::Restore => "restore",
             Kind::Purge => "purge",
             Kind::Lifecycle => "lifecycle",
@@ -100,7 +103,7 @@ impl Kind {
             Kind::Query => &[Reader, Auditor, Admin],
             Kind::QueryEvidence | Kind::Export | Kind::Prove => &[Auditor, Admin],
             Kind::Verify | Kind::Plan | Kind::Report | Kind::HoldList => &[Auditor, Operator, Admin],
-            Kind::Archive | Kind::Restore | Kind::Purge | Kind::Lifecycle | Kind::HoldAdd => {
+            Kind::Archive | Kind::Ship | Kind::Restore | Kind::Purge | Kind::Lifecycle | Kind::HoldAdd => {
                 &[Operator, Admin]
             }
             Kind::Import | Kind::HoldRelease | Kind::RotateKey | Kind::AcceptRollback => &[Admin],

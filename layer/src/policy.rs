@@ -14,6 +14,7 @@ mod file;
 mod given;
 mod hooks;
 mod keys;
+mod otlp;
 mod period;
 mod read;
 mod retention;
@@ -50,6 +51,7 @@ pub(crate) use given::Given;
 #[cfg(feature = "alerts")]
 pub(crate) use given::{is_here, wrong_address};
 pub(crate) use hooks::HookPolicy;
+pub(crate) use otlp::{OtlpPolicy, OtlpProtocol, is_otlp_endpoint};
 pub use period::{NotAPeriod, Period};
 pub(crate) use retention::Retention;
 pub use roles::Role;
@@ -96,6 +98,8 @@ pub struct Policy {
     pub(crate) lifecycle: bool,
     /// How closed shards are archived.
     pub(crate) archive: ArchivePolicy,
+    /// Where records are exported to, if they are.
+    pub(crate) otlp: Option<OtlpPolicy>,
     /// Which detectors of anomalies run.
     pub(crate) alerts: AlertPolicy,
     /// Where alerts go.
@@ -156,6 +160,7 @@ impl Policy {
             roles: Roles::default(),
             lifecycle: false,
             archive: ArchivePolicy::default(),
+            otlp: None,
             alerts: AlertPolicy::default(),
             delivery: DeliveryPolicy::default(),
             hooks: Vec::new(),
@@ -297,6 +302,7 @@ impl PartialEq for Policy {
             && self.roles == other.roles
             && self.lifecycle == other.lifecycle
             && self.archive == other.archive
+            && self.otlp == other.otlp
             && self.alerts == other.alerts
             && self.delivery == other.delivery
             && self.hooks == other.hooks

@@ -18,6 +18,7 @@ use crate::clock::Clock;
 use crate::hold;
 use crate::journal::seal::Seal;
 use crate::ledger::{self, Entry, Fact};
+use crate::otlp::{self, Behind};
 use crate::policy::Policy;
 use crate::query::{Condition, Query};
 use crate::storage::Storage;
@@ -64,6 +65,8 @@ pub struct Log {
     pub free_bytes: Option<u64>,
     /// Its channels, by name.
     pub channels: Vec<Channel>,
+    /// How far each channel is exported over OTLP; nothing, if it never was.
+    pub export: Option<Vec<Behind>>,
     /// What its ledger tells; nothing if it has none.
     pub ledger: Option<Ledger>,
     /// Alerts that wait for their receivers, one entry for each receiver that has something waiting or failed.
@@ -237,6 +240,20 @@ fn log(
             ));
         }
     }
+    let export = otlp::behind(storage, &base.path, &base.state).unwrap_or_else(|error| {
+        alerts.push(format!("how far the export came cannot be told: {error}"));
+        None
+    });
+    for behind in export.iter().flatten() {
+        if let Some(since) =
+            behind.since.as_deref().filter(|since| micros(since).is_some_and(|since| now - since > LATE))
+        {
+            alerts.push(format!(
+                "{} is not exported since {since}: is the receiver there? `dihya ship` tells what it answers",
+                behind.channel
+            ));
+        }
+    }
     let ledger = entries.map(|entries| {
         for hold in hold::in_force(&entries).iter().filter(|hold| hold.is_expired(now)) {
             alerts.push(format!(
@@ -258,7 +275,7 @@ fn log(
     let undelivered = undelivered(storage, policy, base, &mut alerts);
     let free_bytes = storage.free_bytes(&base.path).ok();
     let (instance, path) = (base.instance.clone(), base.path.clone());
-    Log { instance, path, free_bytes, channels, ledger, undelivered, alerts }
+    Log { instance, path, free_bytes, channels, export, ledger, undelivered, alerts }
 }
 
 #[cfg(feature = "alerts")]
@@ -447,3 +464,5 @@ fn micros(text: &str) -> Option<i64> {
 }
 
 const DAY: i64 = 86_400_000_000;
+/// The exporter sends once a second; after some minutes somebody should look. Microseconds.
+const LATE: i64 = 5 * 60 * 1_000_000;

@@ -53,7 +53,7 @@ fn each_wrong_file_is_refused_with_every_problem_and_its_place() {
 fn right_files_are_taken_and_shown_with_where_each_value_comes_from() {
     let right = files("right");
     let with = usize::from(cfg!(feature = "regex")) + usize::from(cfg!(feature = "alerts"));
-    assert_eq!(right.len(), 4 + with);
+    assert_eq!(right.len(), 5 + with);
     for (name, text) in right {
         let policy = Policy::parse(&text, "dihya.toml").unwrap_or_else(|e| panic!("{name}\n{}", e.report()));
         insta::assert_snapshot!(format!("shown-{name}"), policy.to_toml(true));

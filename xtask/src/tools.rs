@@ -9,7 +9,7 @@ use std::process::{Command, Stdio};
 pub(crate) struct Server {
     /// The name it is called by.
     pub(crate) program: &'static str,
-    /// The Debian package that brings it.
+    /// The Debian package that brings it; or, behind [`PIP`], packages of Python.
     pub(crate) package: &'static str,
     /// The variable that tells tests where it is.
     pub(crate) variable: &'static str,
@@ -93,9 +93,23 @@ pub(crate) const SERVERS: &[Server] = &[
     },
     Server {
         program: "moto_server",
-        package: "moto[server]",
+        package: "pip: moto[server] boto3",
         variable: "DIHYA_MOTO",
         used_for: "archives go to a server that speaks S3",
+        linux_only: false,
+    },
+    Server {
+        program: "openssl",
+        package: "openssl",
+        variable: "DIHYA_OPENSSL",
+        used_for: "a certificate for a receiver of exported records is made",
+        linux_only: false,
+    },
+    Server {
+        program: "python3",
+        package: "pip: opentelemetry-proto grpcio",
+        variable: "DIHYA_OTLP_PYTHON",
+        used_for: "records are exported to a receiver with OpenTelemetry's own messages, over HTTP and gRPC",
         linux_only: false,
     },
     Server {
@@ -107,7 +121,7 @@ pub(crate) const SERVERS: &[Server] = &[
     },
     Server {
         program: "aiosmtpd",
-        package: "aiosmtpd==1.4.6",
+        package: "pip: aiosmtpd==1.4.6",
         variable: "DIHYA_AIOSMTPD",
         used_for: "alerts reach a real mail server, over TLS and not",
         linux_only: false,
@@ -196,9 +210,9 @@ fn locate(server: &Server) -> Option<PathBuf> {
     }
 }
 
-/// Packages that pip knows by extras or versions; Debian's names have neither brackets nor `==`.
+/// Whether pip installs it, into a folder of its own.
 fn is_python(server: &Server) -> bool {
-    server.package.contains(['[', '='])
+    server.package.starts_with(PIP)
 }
 
 /// Below the build's folder: another program of this name on the path may lack the packages beside it.
@@ -208,7 +222,7 @@ fn python_folder(server: &Server) -> PathBuf {
     std::path::absolute(&folder).unwrap_or(folder)
 }
 
-/// Its own client is installed beside it, for tests that look with other eyes.
+/// What a test looks with from the other side is installed beside it.
 fn pip(server: &Server) -> Result<(), String> {
     println!("==> installing {}", server.package);
     let folder = python_folder(server);
@@ -216,14 +230,11 @@ fn pip(server: &Server) -> Result<(), String> {
         command.stdin(Stdio::null()).stdout(Stdio::null()).status().is_ok_and(|status| status.success())
     };
     let made = quiet(Command::new("python3").args(["-m", "venv"]).arg(&folder))
-        && quiet(Command::new(folder.join("bin/python3")).args([
-            "-m",
-            "pip",
-            "install",
-            "--quiet",
-            server.package,
-            "boto3",
-        ]));
+        && quiet(
+            Command::new(folder.join("bin/python3"))
+                .args(["-m", "pip", "install", "--quiet"])
+                .args(server.package.trim_start_matches(PIP).split_whitespace()),
+        );
     if made { Ok(()) } else { Err("pip could not install it".to_owned()) }
 }
 
@@ -276,6 +287,8 @@ fn why(server: &Server, set: Option<OsString>, refusal: Option<&str>) -> String 
     let of = if is_python(server) { "Python" } else { "Debian" };
     format!("{} is not on the path{refusal} ({of} package `{}`)", server.program, server.package)
 }
+
+const PIP: &str = "pip: ";
 
 #[cfg(test)]
 mod tests {

@@ -112,6 +112,11 @@ pub enum OpenError {
         /// What the system said.
         source: io::Error,
     },
+    /// Records cannot be exported as the policy says: a variable or a file that it names is not there.
+    Otlp {
+        /// Why, with what to do.
+        why: String,
+    },
     /// The system gave no thread for a channel's writer.
     Thread {
         /// What the system said.
@@ -188,6 +193,7 @@ impl fmt::Display for OpenError {
             OpenError::Io { what, path, source } => {
                 write!(f, "cannot {what} {}: {source}", path.display())
             }
+            OpenError::Otlp { why } => write!(f, "records cannot be exported as the policy says: {why}"),
             OpenError::Thread { source } => {
                 write!(f, "cannot start a writer's thread: {source}; raise the limit on processes")
             }

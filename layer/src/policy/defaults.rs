@@ -114,6 +114,20 @@ pub(super) fn why(pattern: &str, channel: &str) -> &'static str {
             "a fifth less room than level 1 on a web service's records; levels above cost much more time for little"
         }
         "archive.recipients" => "nobody else's key is known",
+        "otlp" => "where records go is for somebody to decide",
+        "otlp.endpoint" => "the variable that `endpoint_env` names",
+        "otlp.endpoint_env" => "where evidence is sent stands in the policy, and not in the environment",
+        "otlp.protocol" => "what OpenTelemetry recommends, and every proxy lets pass",
+        "otlp.channels" => "all channels",
+        "otlp.headers_env" | "otlp.headers_file" => "a receiver on the same network asks for none",
+        "otlp.timeout" => "as OpenTelemetry's own exporters wait",
+        "otlp.batch" => "a quarter of what a gRPC server takes unless it is told otherwise",
+        "otlp.compression" => {
+            "records compress to a tenth; it costs the exporter's thread, which nobody waits for"
+        }
+        "otlp.plaintext" => "records are not for everybody on the way",
+        "otlp.ca_file" => "the certificates that the system trusts",
+        "otlp.resource" => "a record says itself which service it is of",
         "alerts.spool" => "the folder `spool` in the state folder",
         "alerts.spool_bytes" => "some ten thousand alerts: more than anybody reads, less than a disk notices",
         "alerts.sinks" => "whom to tell is for somebody to decide",

@@ -11,7 +11,7 @@ use super::error::{Place, PolicyError, Problem, quote};
 use super::read::{self, Values};
 use super::{
     Backup, ChannelPolicy, Console, ConsoleFormat, ConsoleStream, OnFull, Origin, Policy, Route, alerts,
-    allow, archive, defaults, detectors, hooks, roles, rules, sinks, suggest,
+    allow, archive, defaults, detectors, hooks, otlp, roles, rules, sinks, suggest,
 };
 
 /// Parses a whole file.
@@ -87,6 +87,7 @@ fn build(values: &mut Values, text: &str, file: &str) -> Policy {
     policy.roles = roles::read(values);
     policy.lifecycle = values.flag("lifecycle.run").unwrap_or(false);
     policy.archive = archive::read(values);
+    policy.otlp = otlp::read(values);
     policy.alerts = alerts::read(values);
     policy.delivery = sinks::read(values);
     policy.hooks = hooks::read(values);

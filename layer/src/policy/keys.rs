@@ -362,6 +362,55 @@ const KEYS: &[Key] = &[
         Kind::Texts(&rules::RECIPIENT),
         "Public keys of age (age1..) to whom archives are encrypted; whoever reads them needs one of the identities.",
     ),
+    key("otlp", Kind::Table, "If present, redacted records are exported to a receiver that speaks OTLP."),
+    key(
+        "otlp.endpoint",
+        Kind::Text(&rules::ENDPOINT),
+        "The receiver's address, such as https://collector.example.org:4318; over HTTP, /v1/logs is added.",
+    ),
+    key(
+        "otlp.endpoint_env",
+        Kind::Text(&rules::VARIABLE),
+        "The environment variable that holds the address instead; no variable is read that is not named here.",
+    ),
+    key("otlp.protocol", Kind::Choice(&["http/protobuf", "grpc"]), "How requests are sent."),
+    key(
+        "otlp.channels",
+        Kind::Texts(&rules::CHANNEL),
+        "The channels that are exported; all of them if absent.",
+    ),
+    key(
+        "otlp.headers_env",
+        Kind::Text(&rules::VARIABLE),
+        "The environment variable that holds headers, as name=value,name=value: tokens, which no policy holds.",
+    ),
+    key(
+        "otlp.headers_file",
+        Kind::Text(&rules::ROOT),
+        "A file of headers, a line each: `name: value`. It is read again when the receiver refuses.",
+    ),
+    key("otlp.timeout", Kind::Time { min: 100, max: 120_000 }, "How long a request may take."),
+    key(
+        "otlp.batch",
+        Kind::Bytes { min: 64 << 10, max: 64 << 20 },
+        "Bytes of records in one request, before it is compressed.",
+    ),
+    key("otlp.compression", Kind::Choice(&["gzip", "none"]), "How requests are compressed."),
+    key(
+        "otlp.plaintext",
+        Kind::Flag,
+        "Whether records may leave this machine over http, where everybody on the way can read them.",
+    ),
+    key(
+        "otlp.ca_file",
+        Kind::Text(&rules::ROOT),
+        "Certificates in PEM that the receiver's is checked against, instead of the system's.",
+    ),
+    key(
+        "otlp.resource",
+        Kind::Texts(&rules::ATTRIBUTE),
+        "Attributes of the resource besides service.name, .version and .instance.id, each as name=value.",
+    ),
     key("console", Kind::Table, "If present, redacted records are mirrored to a standard stream."),
     key(
         "console.format",

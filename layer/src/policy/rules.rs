@@ -241,6 +241,36 @@ pub(super) const HOLDS_NO_SECRET: [&str; 2] = ["alerts.sinks.*", "hooks.*"];
 pub(super) const SECRET: [&str; 9] =
     ["secret", "password", "token", "key", "api_key", "bearer", "authorization", "webhook_url", "auth"];
 
+/// An address without user, query and fragment: what is secret comes from elsewhere.
+pub(super) const ENDPOINT: Shape = Shape {
+    expected: "an address such as \"https://collector.example.org:4318\", without user, `?` and `#`",
+    pattern: "^https?://[A-Za-z0-9.:\\[\\]-]+(/[!-~]*)?$",
+    max: 1024,
+    fits: |text| {
+        let rest = text.strip_prefix("https://").or_else(|| text.strip_prefix("http://"));
+        text.len() <= 1024
+            && rest.is_some_and(|rest| {
+                let host = rest.split('/').next().unwrap_or_default();
+                !host.is_empty()
+                    && host.bytes().all(|b| b.is_ascii_alphanumeric() || b".:[]-".contains(&b))
+                    && rest.bytes().all(|b| b.is_ascii_graphic() && !b"?#@".contains(&b))
+            })
+    },
+};
+
+/// An attribute and its value.
+pub(super) const ATTRIBUTE: Shape = Shape {
+    expected: "an attribute such as \"deployment.environment.name=production\"",
+    pattern: "^[^=\\s]+=.+$",
+    max: 512,
+    fits: |text| {
+        text.len() <= 512
+            && text.split_once('=').is_some_and(|(key, value)| {
+                (FIELD.fits)(key) && !value.is_empty() && !value.contains(|c: char| c.is_control())
+            })
+    },
+};
+
 pub(super) const STORES_MOST: usize = 2;
 
 /// A public key of age. The whole text is checked where archives are made.

@@ -1,6 +1,7 @@
 //! The policy in force: every value, and where it comes from.
 
 use std::fmt::Write as _;
+use std::path::PathBuf;
 
 use serde_json::{Value, json};
 use tracing_core::LevelFilter;
@@ -94,6 +95,7 @@ impl Policy {
         list.add("archive.stores", json!(self.archive.stores));
         list.add("archive.level", self.archive.level);
         list.add("archive.recipients", json!(self.archive.recipients));
+        list.otlp();
         list.alerts();
         list.sinks();
         list.hooks();
@@ -329,6 +331,25 @@ impl Lister<'_> {
                 }
             }
         }
+    }
+
+    fn otlp(&mut self) {
+        let Some(otlp) = &self.policy.otlp else { return self.add("otlp", Value::Null) };
+        self.add("otlp.endpoint", otlp.endpoint.as_deref());
+        self.add("otlp.endpoint_env", otlp.endpoint_env.as_deref());
+        self.add("otlp.protocol", otlp.protocol.name());
+        self.add("otlp.channels", json!(otlp.channels));
+        let path = |path: &Option<PathBuf>| path.as_ref().map(|path| path.to_string_lossy().into_owned());
+        self.add("otlp.headers_env", otlp.headers_env.as_deref());
+        self.add("otlp.headers_file", path(&otlp.headers_file));
+        self.add("otlp.timeout", units::write_duration(otlp.timeout));
+        self.add("otlp.batch", units::write_bytes(otlp.batch_bytes));
+        self.add("otlp.compression", if otlp.gzip { "gzip" } else { "none" });
+        self.add("otlp.plaintext", otlp.plaintext);
+        self.add("otlp.ca_file", path(&otlp.ca_file));
+        let resource: Vec<String> =
+            otlp.resource.iter().map(|(key, value)| format!("{key}={value}")).collect();
+        self.add("otlp.resource", json!(resource));
     }
 
     fn roles(&mut self) {

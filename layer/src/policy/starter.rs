@@ -81,6 +81,12 @@ keep_keys = []
 # [lifecycle]
 # run = true
 
+# Redacted records to an OpenTelemetry receiver, besides the files.
+# [otlp]
+# endpoint = "http://127.0.0.1:4318"
+# protocol = "http/protobuf" # or "grpc"
+# channels = ["audit", "security"]
+# headers_file = "/etc/dihya/otlp.headers" # tokens, a line each: `name: value`
 # Detectors of anomalies look at the records as they are written: brute force, mass access, silence, tampering.
 # [alerts]
 # enabled = true
