@@ -115,6 +115,8 @@ async fn clinic(options: Options) -> Result<bool, Box<dyn Error>> {
         let _ = task.await;
     }
     printed.progress("");
+    // What the detectors of anomalies found is recorded within a second or two.
+    tokio::time::sleep(SAID_WITHIN).await;
     logging.commit().await?;
     if let Some(path) = &options.secrets_file {
         secrets.write(path)?;
@@ -146,6 +148,9 @@ async fn clinic(options: Options) -> Result<bool, Box<dyn Error>> {
     }
     Ok(report(serving)? && complete)
 }
+
+/// Alerts are looked for every second, and take their way through the log.
+const SAID_WITHIN: Duration = Duration::from_millis(2500);
 
 /// What is looked at when the day is over.
 struct Observed<'a> {

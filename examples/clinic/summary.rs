@@ -87,6 +87,7 @@ impl Run<'_> {
         )?;
         self.events(out)?;
         self.redactions(out)?;
+        self.alerts(out)?;
         self.files(out)?;
         self.samples(out)?;
         self.write_verdict(out)
@@ -128,6 +129,13 @@ impl Run<'_> {
             writeln!(out, "  {}", line.join("  "))?;
         }
         Ok(())
+    }
+
+    fn alerts(&self, out: &mut String) -> std::fmt::Result {
+        let mut fired = self.metrics.by("dihya_alerts_total", "detector");
+        fired.retain(|(_, times)| *times > 0);
+        let told: Vec<String> = fired.iter().map(|(name, times)| format!("{name} {times}")).collect();
+        writeln!(out, "\nAlerts      {}", if told.is_empty() { "none".to_owned() } else { told.join("  ") })
     }
 
     fn files(&self, out: &mut String) -> std::fmt::Result {
