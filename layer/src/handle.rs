@@ -139,6 +139,7 @@ impl Exporting {
 }
 
 /// What is not exported when it has passed is exported by the next run, or by `dihya ship`.
+#[cfg(any(feature = "otlp-http", feature = "otlp-grpc"))]
 const LAST_EXPORT: Duration = Duration::from_secs(2);
 
 /// Works with an open layer. Cheap to clone; stays valid after shutdown, when everything answers an error.

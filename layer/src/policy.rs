@@ -51,7 +51,9 @@ pub(crate) use given::Given;
 #[cfg(feature = "alerts")]
 pub(crate) use given::{is_here, wrong_address};
 pub(crate) use hooks::HookPolicy;
-pub(crate) use otlp::{OtlpPolicy, OtlpProtocol, is_otlp_endpoint};
+pub(crate) use otlp::OtlpPolicy;
+#[cfg(any(feature = "otlp-http", feature = "otlp-grpc"))]
+pub(crate) use otlp::{OtlpProtocol, is_otlp_endpoint};
 pub use period::{NotAPeriod, Period};
 pub(crate) use retention::Retention;
 pub use roles::Role;

@@ -140,6 +140,7 @@ pub(super) struct Detail {
 }
 
 /// `google.rpc.RetryInfo`
+#[cfg(feature = "otlp-grpc")]
 #[derive(Clone, PartialEq, Message)]
 pub(super) struct RetryInfo {
     #[prost(message, optional, tag = "1")]
@@ -147,6 +148,7 @@ pub(super) struct RetryInfo {
 }
 
 /// `google.protobuf.Duration`
+#[cfg(feature = "otlp-grpc")]
 #[derive(Clone, Copy, PartialEq, Message)]
 pub(super) struct Delay {
     #[prost(int64, tag = "1")]
