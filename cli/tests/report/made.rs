@@ -39,7 +39,10 @@ retention = { floor = "P7D", default = "P14D", ceiling = "P30D", source = "our r
 [channels.api]
 retention = { floor = "P14D", default = "P60D", ceiling = "P90D", source = "our register, line 13" }
 
-# Alerts are records of the layer's own; these are made to look like them.
+# Alerts are records of the layer's own; these are made to look like them, and its own would be counted among them.
+[alerts]
+enabled = false
+
 [[routes]]
 target = "dihya"
 channel = "security"
