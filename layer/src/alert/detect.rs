@@ -96,6 +96,13 @@ pub trait Detector: Send + 'static {
         Interest::Every
     }
 
+    /// Where its interest is [`Interest::Named`]: whether it wants a record of this event now. Asked before more of the
+    /// record is read, which is what costs.
+    fn wants(&self, event: &str) -> bool {
+        let _ = event;
+        true
+    }
+
     /// A record of interest.
     fn record(&mut self, record: &Header<'_>, found: &mut Found<'_>) {
         let _ = (record, found);
@@ -130,7 +137,7 @@ pub enum Interest<'a> {
     Nothing,
     /// Those of these events.
     Events(&'a [&'a str]),
-    /// Those that have an event name.
+    /// Those that have an event name, and that [`Detector::wants`].
     Named,
     /// Those in which something was redacted.
     Redacted,

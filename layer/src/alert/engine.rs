@@ -8,7 +8,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use memchr::memchr;
 
 use super::detect::{self, Batch, Detector, Found};
-use super::header::Glance;
+use super::header::{ChannelKey, Glance};
 use super::keys::{Keys, Salt};
 use super::state::{Rule, State, States};
 use super::stream::{SECOND, Stream};
@@ -53,6 +53,7 @@ impl std::fmt::Debug for Engine {
 #[derive(Debug)]
 struct Lane {
     name: String,
+    key: ChannelKey,
     patience: i64,
     /// The newest record's time.
     newest: [u8; 27],
@@ -151,7 +152,7 @@ impl Engine {
             let end = memchr(b'\n', rest).unwrap_or(rest.len());
             // Before the line is looked at: a panic goes on behind it.
             *at += end + 1;
-            let Some(glance) = Glance::new(&rest[..end]) else { continue };
+            let Some(glance) = Glance::new(&rest[..end], &lane.key) else { continue };
             let mut wanted = table.every;
             if let Some(event) = glance.event() {
                 if OWN.contains(&event) {
@@ -170,6 +171,16 @@ impl Engine {
                 wanted |= table.redacted;
             }
             wanted &= self.alive;
+            let mut asked = wanted & table.named;
+            while asked != 0 {
+                let detector = asked.trailing_zeros() as usize;
+                asked &= asked - 1;
+                self.at_work = Some(detector);
+                if !detectors[detector].wants(glance.event_name()) {
+                    wanted &= !(1 << detector);
+                }
+            }
+            self.at_work = None;
             if wanted == 0 {
                 continue;
             }
@@ -246,9 +257,9 @@ impl Engine {
         self.stream.move_to(at)
     }
 
-    /// The time of a record, if it is one.
-    pub(crate) fn time_of(&mut self, line: &[u8]) -> Option<i64> {
-        micros(Glance::new(line)?.time(), &mut self.date)
+    /// The time of a record, if it is one of the channel.
+    pub(crate) fn time_of(&mut self, channel: usize, line: &[u8]) -> Option<i64> {
+        micros(Glance::new(line, &self.channels.get(channel)?.key)?.time(), &mut self.date)
     }
 
     /// Those that fire now, the oldest first.
@@ -357,7 +368,7 @@ impl Lane {
             OnFull::Block(limit) => i64::try_from(limit.as_micros()).unwrap_or(i64::MAX),
             OnFull::Drop => 0,
         };
-        Lane { name: name.to_owned(), patience, newest: [0; 27] }
+        Lane { name: name.to_owned(), key: ChannelKey::new(name), patience, newest: [0; 27] }
     }
 
     /// A record is older than one before it.

@@ -85,10 +85,10 @@ impl Replay {
 
     /// The next record, without its newline. What is no record is left out.
     pub fn record(&mut self, channel: &str, line: &[u8]) {
-        let Some(time) = self.engine.time_of(line) else { return };
+        let channel = self.engine.channel(channel);
+        let Some(time) = self.engine.time_of(channel, line) else { return };
         self.entries_until(&ledger::time(time));
         self.catch_up(time);
-        let channel = self.engine.channel(channel);
         self.engine.observe(channel, line, self.clock);
         self.records += 1;
     }

@@ -34,14 +34,15 @@ impl Detector for Order {
         Interest::Named
     }
 
+    fn wants(&self, event: &str) -> bool {
+        !self.ended.is_empty() || event.starts_with("session_")
+    }
+
     fn record(&mut self, record: &Header<'_>, found: &mut Found<'_>) {
         let event = record.event_name().unwrap_or_default();
         if event == "session_use_after_expire" {
             let who = [record.tenant_id().unwrap_or_default(), record.user_id().unwrap_or_default()];
             return found.raise(&["session", who[0], who[1]], Signal::once(AFTER_END));
-        }
-        if self.ended.is_empty() && !event.starts_with("session_") {
-            return;
         }
         let Some(session) = record.any_attribute(&SESSION) else { return };
         let entity = ["session", record.tenant_id().unwrap_or_default(), session];
