@@ -1,10 +1,10 @@
-//! Fuzzing: each target for a while, with the nightly compiler and cargo-fuzz.
+//! Fuzzing: each target for a while, with cargo-fuzz.
 
-use std::process::{Command, Stdio};
+use std::process::Command;
 
-use crate::Context;
 use crate::run::{Outcome, run};
 use crate::steps::Step;
+use crate::{Context, tools};
 
 /// One step for each target of `fuzz/`.
 pub(crate) fn targets() -> Vec<Step> {
@@ -34,14 +34,16 @@ pub(crate) fn seconds(args: &[String]) -> Result<(u32, Vec<String>), String> {
 }
 
 fn fuzz(context: &Context, target: &str) -> Outcome {
-    if let Err(why) = tools() {
+    if !tools::has_cargo_command("fuzz") {
+        let why = "cargo-fuzz is not installed (`cargo install --locked cargo-fuzz`)".to_owned();
         return Outcome::NotRun { why, excused: false };
     }
     let corpus = context.root.join("fuzz/corpus").join(target);
     // What the inputs begin with is made by the stable compiler's test of the same laws: no file holds a secret.
+    // It is built just as `tests` builds it, so that nothing is built twice.
     let mut seeds = Command::new("cargo");
     seeds
-        .args(["test", "--package", "dihya", "--all-features", "--locked", "--test", "fuzzed"])
+        .args(["test", "--workspace", "--all-features", "--locked", "--test", "fuzzed"])
         .args(["--", "--exact", "seeds_are_written_where_they_are_asked_for"])
         .env("DIHYA_FUZZ_SEEDS", &corpus)
         .env("DIHYA_FUZZ_TARGET", target);
@@ -49,38 +51,15 @@ fn fuzz(context: &Context, target: &str) -> Outcome {
         Outcome::Passed(_) => {}
         other => return other,
     }
-    let mut command = nightly();
+    let mut command = Command::new("cargo");
     command
+        // The instrumentation is the stable compiler's too, behind this door: no second toolchain is needed.
+        .env("RUSTC_BOOTSTRAP", "1")
         .args(["fuzz", "run", "--target-dir", "target/fuzz", target, "--"])
         .arg(format!("-max_total_time={}", context.seconds))
         // An input that takes a second is a finding; memory is bounded too.
         .args(["-timeout=10", "-rss_limit_mb=1024", "-max_len=4096", "-print_final_stats=1", "-verbosity=0"]);
     run(context, command)
-}
-
-fn nightly() -> Command {
-    let mut command = Command::new("rustup");
-    command.args(["run", "nightly", "cargo"]);
-    // Cargo hands its own toolchain down to whatever it runs, us included.
-    for variable in ["CARGO", "RUSTC", "RUSTDOC", "RUSTUP_TOOLCHAIN"] {
-        command.env_remove(variable);
-    }
-    command
-}
-
-fn tools() -> Result<(), String> {
-    let is_there = |program: &str, args: &[&str]| {
-        let mut command = Command::new(program);
-        let quiet = command.args(args).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
-        quiet.status().is_ok_and(|status| status.success())
-    };
-    if !is_there("rustup", &["run", "nightly", "rustc", "--version"]) {
-        return Err("no nightly compiler (`rustup toolchain install nightly --profile minimal`)".to_owned());
-    }
-    if !is_there("cargo", &["fuzz", "--version"]) {
-        return Err("cargo-fuzz is not installed (`cargo install --locked cargo-fuzz`)".to_owned());
-    }
-    Ok(())
 }
 
 /// Long enough to run over the seeds and their neighbours.

@@ -134,8 +134,7 @@ fn help() -> String {
          test    every test. As root with apt-get it first installs the servers that tests talk to\n\
          \x20       (--no-install forbids it); what cannot run is listed at the end, and is a failure with CI=true\n\
          check   format, lints, documentation, licences, the oldest Rust that is promised\n\
-         fuzz    arbitrary input, {} seconds for each target, or as many as --seconds says; needs a nightly\n\
-         \x20       compiler and cargo-fuzz\n\
+         fuzz    arbitrary input, {} seconds for each target, or as many as --seconds says; needs cargo-fuzz\n\
          mutants plants one fault at a time, and runs the compliance suite against each: all of them, which takes\n\
          \x20       half an hour, or `--only NAME ...`; `--list` shows them\n\
          help    this text\n\n\

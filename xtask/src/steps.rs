@@ -78,6 +78,17 @@ const DOCTESTS: &[&str] = &["test", "--doc", "--workspace", "--all-features", "-
 const LIBTEST: &[&str] = &["test", "--workspace", "--all-features", "--locked", "--no-fail-fast"];
 const CLIPPY: &[&str] =
     &["clippy", "--workspace", "--all-targets", "--all-features", "--locked", "--", "-D", "warnings"];
+// Without what the other programs beside it need.
+const INSTRUCTIONS: &[&str] = &[
+    "run",
+    "--package",
+    "dihya-benches",
+    "--no-default-features",
+    "--release",
+    "--locked",
+    "--bin",
+    "instructions",
+];
 // Within the workspace other members may switch on features that the layer alone would lack.
 const CLIPPY_LAYER: &[&str] =
     &["clippy", "--package", "dihya", "--all-targets", "--locked", "--", "-D", "warnings"];
@@ -104,7 +115,7 @@ fn instructions(context: &Context) -> Outcome {
     if context.tools.path("DIHYA_VALGRIND").is_none() {
         return without("valgrind");
     }
-    cargo(context, &["run", "--package", "dihya-benches", "--release", "--locked", "--bin", "instructions"])
+    cargo(context, INSTRUCTIONS)
 }
 
 fn prometheus(context: &Context) -> Outcome {

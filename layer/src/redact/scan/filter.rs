@@ -174,7 +174,9 @@ impl Tables {
                 seen.plain &= escape::is_plain(byte);
                 seen.odd |= !escape::is_plain(byte) && byte != b'"';
             }
-            masks.stem = self.begin_a_stem(masks.stem, &bytes[block * BLOCK..]);
+            let block_on =
+                bytes[block * BLOCK..].first_chunk().expect("the buffer is padded by more than that");
+            masks.stem = self.begin_a_stem(masks.stem, block_on);
             marks.push(masks, block, to);
         }
         seen
@@ -182,8 +184,7 @@ impl Tables {
 
     /// Those of a block's positions whose first three bytes may begin a stem.
     #[inline]
-    fn begin_a_stem(&self, survivors: u64, bytes: &[u8]) -> u64 {
-        let block: &[u8; BLOCK + 4] = bytes.first_chunk().expect("the buffer is padded by more than that");
+    fn begin_a_stem(&self, survivors: u64, block: &[u8; BLOCK + BEHIND]) -> u64 {
         let mut left = survivors;
         let mut stems = 0;
         while left != 0 {

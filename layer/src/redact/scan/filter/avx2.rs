@@ -3,7 +3,9 @@
 
 use std::arch::x86_64::*;
 
-use super::{BLOCK, DIGIT, GAP, LETTER, Marks, Masks, SIGN, SIGN_AT, SIGN_CODE, Seen, Tables, WIDE_GAP};
+use super::{
+    BEHIND, BLOCK, DIGIT, GAP, LETTER, Marks, Masks, SIGN, SIGN_AT, SIGN_CODE, Seen, Tables, WIDE_GAP,
+};
 
 /// As `Tables::padded_plainly`. Call only where `Tables::avx2` says so.
 pub(super) fn padded(tables: &Tables, bytes: &[u8], blocks: usize, to: &mut Vec<u32>) -> Seen {
@@ -16,9 +18,9 @@ fn each_block(tables: &Tables, bytes: &[u8], blocks: usize, to: &mut Vec<u32>) -
     let mut marks = Marks::default();
     let mut oddities = Oddities { odd: _mm256_setzero_si256(), quoted: _mm256_setzero_si256() };
     for block in 0..blocks {
-        let bytes = &bytes[block * BLOCK..];
-        let low = half(tables, bytes, 0, &mut oddities);
-        let high = half(tables, bytes, BLOCK / 2, &mut oddities);
+        let bytes = bytes[block * BLOCK..].first_chunk().expect("the buffer is padded by more than that");
+        let low = half::<0>(tables, bytes, &mut oddities);
+        let high = half::<{ BLOCK / 2 }>(tables, bytes, &mut oddities);
         let join = |low: u32, high: u32| u64::from(low) | u64::from(high) << (BLOCK / 2);
         let masks = Masks {
             stem: tables.begin_a_stem(join(low.stem, high.stem), bytes),
@@ -33,6 +35,9 @@ fn each_block(tables: &Tables, bytes: &[u8], blocks: usize, to: &mut Vec<u32>) -
     let odd = _mm256_testz_si256(odd, odd) == 0;
     Seen { plain: !odd && _mm256_testz_si256(quoted, quoted) == 1, odd }
 }
+
+/// A block, and what its last positions reach into.
+type Padded = [u8; BLOCK + BEHIND];
 
 /// Where anything stands that cannot be written as it is.
 struct Oddities {
@@ -51,12 +56,12 @@ struct Half {
 
 #[inline]
 #[target_feature(enable = "avx2")]
-fn half(tables: &Tables, bytes: &[u8], at: usize, oddities: &mut Oddities) -> Half {
-    let now = load(bytes, at);
+fn half<const AT: usize>(tables: &Tables, bytes: &Padded, oddities: &mut Oddities) -> Half {
+    let now = load(bytes, AT);
     let first = nibbles(now);
-    let second = nibbles(load(bytes, at + 1));
-    let third = nibbles(load(bytes, at + 2));
-    let fourth = nibbles(load(bytes, at + 3));
+    let second = nibbles(load(bytes, AT + 1));
+    let third = nibbles(load(bytes, AT + 2));
+    let fourth = nibbles(load(bytes, AT + 3));
     let mut stems = _mm256_setzero_si256();
     for set in &tables.stem {
         let start = _mm256_and_si256(look(&set[0], first), look(&set[1], second));
