@@ -34,9 +34,14 @@ impl Stem {
     }
 
     fn starts(&self, value: &[u8]) -> bool {
-        value.get(..self.text.len()).is_some_and(|head| match self.ignore_case {
-            true => head.eq_ignore_ascii_case(&self.text),
-            false => *head == *self.text,
+        let last = self.text.len() - 1;
+        // Those of a group begin alike, and differ at their ends.
+        value.get(..=last).is_some_and(|head| {
+            (head[last] ^ self.text[last]) & !CASE == 0
+                && match self.ignore_case {
+                    true => head.eq_ignore_ascii_case(&self.text),
+                    false => *head == *self.text,
+                }
         })
     }
 }
@@ -112,5 +117,8 @@ fn group(three: [u8; 3]) -> usize {
 const GROUPS: usize = 4096;
 
 pub(super) fn swap_case(byte: u8) -> u8 {
-    if byte.is_ascii_alphabetic() { byte ^ 0x20 } else { byte }
+    if byte.is_ascii_alphabetic() { byte ^ CASE } else { byte }
 }
+
+/// The bit by which the two cases of a letter differ.
+const CASE: u8 = 0x20;
