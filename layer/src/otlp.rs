@@ -17,6 +17,8 @@ mod batch;
 #[cfg(any(feature = "otlp-http", feature = "otlp-grpc"))]
 mod config;
 #[cfg(any(feature = "otlp-http", feature = "otlp-grpc"))]
+mod error;
+#[cfg(any(feature = "otlp-http", feature = "otlp-grpc"))]
 pub(crate) mod exporter;
 #[cfg(any(feature = "otlp-http", feature = "otlp-grpc"))]
 mod from;
@@ -26,6 +28,8 @@ mod map;
 mod message;
 #[cfg(any(feature = "otlp-http", feature = "otlp-grpc"))]
 mod pace;
+#[cfg(any(feature = "otlp-http", feature = "otlp-grpc"))]
+mod seen;
 #[cfg(any(feature = "otlp-http", feature = "otlp-grpc"))]
 mod send;
 #[cfg(any(feature = "otlp-http", feature = "otlp-grpc"))]
@@ -37,6 +41,10 @@ mod tests;
 
 pub use behind::{Behind, behind};
 #[cfg(any(feature = "otlp-http", feature = "otlp-grpc"))]
+pub use error::ShipError;
+#[cfg(any(feature = "otlp-http", feature = "otlp-grpc"))]
 pub use from::From;
 #[cfg(any(feature = "otlp-http", feature = "otlp-grpc"))]
-pub use ship::{Parts, Pass, Seen, ShipError, Shipper};
+pub use seen::Seen;
+#[cfg(any(feature = "otlp-http", feature = "otlp-grpc"))]
+pub use ship::{Parts, Pass, Shipper};

@@ -8,8 +8,10 @@ use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use super::cursor;
+use super::error::ShipError;
 use super::from::From;
-use super::ship::{Parts, Pass, Seen, ShipError, Shipper};
+use super::seen::Seen;
+use super::ship::{Parts, Pass, Shipper};
 use crate::archive::Identities;
 use crate::catalog::{Base, Places};
 use crate::clock::Clock;

@@ -10,9 +10,11 @@ use std::time::{Duration, Instant};
 use super::batch::{Batch, Groups, request};
 use super::config::{self, Target};
 use super::cursor::{self, Position};
+use super::error::ShipError;
 use super::from::From;
 use super::order::Order;
 use super::pace::Pace;
+use super::seen::{Seen, storage_failed, tell};
 use super::send::{self, Answer, Transport, Trouble};
 use super::tail::{Log, Passed, Stuck, Tail};
 use crate::archive::Identities;
@@ -50,82 +52,6 @@ struct Lane {
     pace: Pace,
 }
 
-/// What a shipper tells of its work, as it happens.
-#[derive(Debug)]
-#[non_exhaustive]
-pub enum Seen<'a> {
-    /// The receiver has so many records more.
-    Exported {
-        /// Of this channel.
-        channel: &'a str,
-        /// How many.
-        records: u64,
-        /// Time of the newest, microseconds since 1970.
-        time: i64,
-    },
-    /// The receiver does not take so many records, and it makes no sense to send them again. They stay in the log.
-    Rejected {
-        /// Of this channel.
-        channel: &'a str,
-        /// How many.
-        records: u64,
-        /// The id of the only one, where it is known which.
-        id: Option<&'a str>,
-        /// Why, in our words.
-        why: String,
-        /// What the receiver said. It may repeat what was sent.
-        said: &'a str,
-    },
-    /// A shard was purged or taken away before all of it was exported.
-    Gone {
-        /// Of this channel.
-        channel: &'a str,
-        /// The shard.
-        shard: &'a str,
-        /// Whether a certificate tells of its purge.
-        purged: bool,
-    },
-    /// So many records in shards that are gone were never exported.
-    GoneRecords {
-        /// Of this channel.
-        channel: &'a str,
-        /// How many.
-        records: u64,
-    },
-    /// Lines that are no records were passed over.
-    Unreadable {
-        /// Of this channel.
-        channel: &'a str,
-        /// How many.
-        lines: u64,
-    },
-    /// A shard is not what was read before, and is sent again from its beginning.
-    Again {
-        /// The shard.
-        shard: &'a str,
-    },
-    /// How far behind a channel is: since when its oldest waiting record waits.
-    Waiting {
-        /// Of this channel.
-        channel: &'a str,
-        /// Microseconds since 1970; none: nothing waits.
-        since: Option<i64>,
-    },
-    /// An attempt failed; another follows.
-    Failed {
-        /// The channel, if it is one alone that waits.
-        channel: Option<&'a str>,
-        /// One word of a fixed set.
-        reason: &'static str,
-        /// What failed, in our words.
-        why: &'a str,
-        /// What the receiver said. It may repeat what was sent.
-        said: &'a str,
-        /// Until the next attempt.
-        pause: Duration,
-    },
-}
-
 /// How a pass over all channels ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Pass {
@@ -135,30 +61,6 @@ pub enum Pass {
     Wait(Duration),
     /// It was told to stop.
     Stopped,
-}
-
-/// Why a shipper did not start.
-#[derive(Debug)]
-#[non_exhaustive]
-pub enum ShipError {
-    /// The policy names no receiver.
-    NoReceiver,
-    /// Another one is at it.
-    Busy {
-        /// The lock file.
-        path: PathBuf,
-    },
-    /// Nothing was ever exported from this log, and nobody said from where to begin.
-    NoCursor {
-        /// The folder in which the cursor would be.
-        state: PathBuf,
-    },
-    /// The receiver cannot be asked as the policy says.
-    Config(String),
-    /// A channel, shard or time that is none.
-    From(String),
-    /// The disk.
-    Io(io::Error),
 }
 
 /// What a shipper is put together from.
@@ -503,58 +405,9 @@ fn names(policy: &Policy, otlp: &OtlpPolicy, only: &[String]) -> Result<Vec<Stri
         .collect())
 }
 
-fn tell(channel: &str, passed: &Passed, seen: &mut dyn FnMut(Seen<'_>)) {
-    for (shard, purged) in &passed.shards {
-        seen(Seen::Gone { channel, shard, purged: *purged });
-    }
-    if passed.gone > 0 {
-        seen(Seen::GoneRecords { channel, records: passed.gone });
-    }
-    if passed.unreadable > 0 {
-        seen(Seen::Unreadable { channel, lines: passed.unreadable });
-    }
-    for shard in &passed.again {
-        seen(Seen::Again { shard });
-    }
-}
-
-fn storage_failed(error: &io::Error, pause: Duration, seen: &mut dyn FnMut(Seen<'_>)) {
-    seen(Seen::Failed { channel: None, reason: "storage", why: &error.to_string(), said: "", pause });
-}
-
 impl fmt::Debug for Shipper {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Shipper").field("base", &self.log.base).finish_non_exhaustive()
-    }
-}
-
-impl fmt::Display for ShipError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            ShipError::NoReceiver => {
-                f.write_str("the policy has no table [otlp]: name the receiver there, with `endpoint`")
-            }
-            ShipError::Busy { path } => write!(
-                f,
-                "the service exports this log itself, or another `dihya ship` does: {} is locked",
-                path.display()
-            ),
-            ShipError::NoCursor { state } => write!(
-                f,
-                "nothing was ever exported from here ({} has no {}): say from where to begin, with --from oldest, --from now \
-                 or a date",
-                state.display(),
-                cursor::FILE
-            ),
-            ShipError::Config(why) | ShipError::From(why) => f.write_str(why),
-            ShipError::Io(error) => error.fmt(f),
-        }
-    }
-}
-
-impl std::error::Error for ShipError {
-    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
-        if let ShipError::Io(error) = self { Some(error) } else { None }
     }
 }
 

@@ -6,10 +6,12 @@ use std::sync::{Arc, Mutex};
 use prost::Message as _;
 
 use super::cursor;
+use super::error::ShipError;
 use super::from::From;
 use super::message::{Any, LogRecord, Request};
+use super::seen::Seen;
 use super::send::{Answer, Transport, Trouble};
-use super::ship::{Parts, Pass, Seen, ShipError, Shipper};
+use super::ship::{Parts, Pass, Shipper};
 use crate::archive::Identities;
 use crate::catalog::{Base, Places};
 use crate::clock::{Clock, Rng};
