@@ -17,7 +17,7 @@ pub(super) mod word;
 #[cfg(test)]
 mod tests;
 
-use self::view::View;
+use self::view::{View, Zeros};
 use super::keys::KeyRules;
 use super::scan::{Hit, Notes, Scanner};
 use super::work;
@@ -132,14 +132,17 @@ impl Scanner {
             let at = |at: usize| (offset + at) as u32;
             hits.push(Hit { start: at(start), end: at(end), label, mixed });
         };
-        if escaped {
-            level.view.of(text, budget);
+        for zeros in [Zeros::Octal, Zeros::Nul].into_iter().take_while(|_| escaped) {
+            let ambiguous = level.view.of(text, zeros, budget);
             if !self.scan_level(keys, level, deeper, budget) {
                 return false;
             }
             for hit in &level.hits {
                 let source = level.view.source(hit.start as usize..hit.end as usize);
                 add(source.start, source.end, hit.label, hit.mixed);
+            }
+            if !ambiguous {
+                break;
             }
         }
         for run in &notes.runs {

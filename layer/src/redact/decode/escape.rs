@@ -16,7 +16,7 @@ pub(crate) fn read(text: &[u8], at: usize) -> Option<(usize, Decoded)> {
     match rest.first()? {
         b'%' => percent(rest),
         b'&' => entity(rest),
-        b'\\' => backslash(text, at),
+        b'\\' => backslash(rest),
         b'\t' | b'\n' | b'\r' => None,
         0x00..=0x1f | 0x7f => Some((control(rest), Nothing)),
         _ => None,
@@ -33,8 +33,7 @@ fn percent(rest: &[u8]) -> Option<(usize, Decoded)> {
 }
 
 /// JSON (RFC 8259 section 7), Rust's and C's string literals.
-fn backslash(text: &[u8], at: usize) -> Option<(usize, Decoded)> {
-    let rest = &text[at..];
+fn backslash(rest: &[u8]) -> Option<(usize, Decoded)> {
     Some(match rest.get(1)? {
         b'n' => (2, Byte(b'\n')),
         b'r' => (2, Byte(b'\r')),
@@ -48,8 +47,7 @@ fn backslash(text: &[u8], at: usize) -> Option<(usize, Decoded)> {
         },
         first @ b'0'..=b'3' => match rest.get(2..4) {
             Some([second @ b'0'..=b'7', third @ b'0'..=b'7']) => {
-                let byte = (first - b'0') << 6 | (second - b'0') << 3 | (third - b'0');
-                if is_nul(text, at, byte) { (2, Nothing) } else { (4, Byte(byte)) }
+                (4, Byte((first - b'0') << 6 | (second - b'0') << 3 | (third - b'0')))
             }
             _ if *first == b'0' => (2, Nothing),
             _ => return None,
@@ -60,16 +58,10 @@ fn backslash(text: &[u8], at: usize) -> Option<(usize, Decoded)> {
     })
 }
 
-/// Whether what C would read as the octal escape of `byte` is Rust's `\0` with digits behind it: C's would put a control
-/// character into a word, or another between two digits.
-fn is_nul(text: &[u8], at: usize, byte: u8) -> bool {
-    let Some(before) = at.checked_sub(1).map(|before| text[before]) else { return false };
-    // The digit before may end an escape itself.
-    let is_escape = at.checked_sub(4).is_some_and(|escape| text[escape] == b'\\');
-    let in_digits = before.is_ascii_digit() && byte < 0x40;
-    let is_colour = byte == 0x1b && text.get(at + 4) == Some(&b'[');
-    let in_word = before.is_ascii_alphanumeric() && byte < 0x20 && !is_colour;
-    !is_escape && (in_digits || in_word)
+/// Whether `rest` begins with what is an octal escape in C, and in Rust's strings a NUL and two digits. Nothing in the
+/// text tells which.
+pub(super) fn is_octal_or_nul(rest: &[u8]) -> bool {
+    matches!(rest, [b'\\', b'0', b'0'..=b'7', b'0'..=b'7', ..])
 }
 
 /// `\u0041`, a pair of surrogates, or `\u{41}`.

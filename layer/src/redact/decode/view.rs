@@ -25,11 +25,19 @@ struct Piece {
     copied: bool,
 }
 
+/// Whose `\012` it is: one character of C's, or a NUL and two digits of Rust's.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Zeros {
+    Octal,
+    Nul,
+}
+
 impl View {
-    /// Becomes the view of `source`.
-    pub(super) fn of(&mut self, source: &[u8], budget: &mut Budget) {
+    /// Becomes the view of `source`. Whether [`Zeros`] make a difference to it.
+    pub(super) fn of(&mut self, source: &[u8], zeros: Zeros, budget: &mut Budget) -> bool {
         self.forget();
         self.len = source.len() as u32;
+        let mut ambiguous = false;
         let mut at = 0;
         let mut decoded = 0;
         while at < source.len() {
@@ -42,12 +50,18 @@ impl View {
             }
             decoded += 1;
             if source[at] < 0x80 {
-                let Some((len, decoded)) = escape::read(source, at) else {
+                let Some((mut len, mut decoded)) = escape::read(source, at) else {
                     self.piece(at, true);
                     self.text.push(source[at]);
                     at += 1;
                     continue;
                 };
+                if escape::is_octal_or_nul(&source[at..]) {
+                    ambiguous = true;
+                    if zeros == Zeros::Nul {
+                        (len, decoded) = (2, Decoded::Nothing);
+                    }
+                }
                 self.piece(at, false);
                 match decoded {
                     Decoded::Byte(byte) => self.text.push(byte),
@@ -74,6 +88,7 @@ impl View {
             }
         }
         budget.spend(source.len() + UNIT * decoded);
+        ambiguous
     }
 
     /// Becomes empty, and a view of nothing.
