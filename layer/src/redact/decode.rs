@@ -104,7 +104,7 @@ impl Budget {
 }
 
 /// What a value may cost for each of its bytes, and what a short one may cost beyond that.
-const PER_BYTE: usize = 30;
+const PER_BYTE: usize = 27;
 const SMALL_WORK: usize = 64 * 1024;
 
 impl Scanner {
