@@ -11,7 +11,6 @@
 
 mod detect;
 mod engine;
-mod facts;
 mod header;
 mod keys;
 mod lru;

@@ -10,6 +10,7 @@
 mod attach;
 mod fact;
 pub(crate) mod lock;
+mod tail;
 
 use std::io::{self, BufRead as _, BufReader};
 use std::path::{Path, PathBuf};
@@ -27,6 +28,7 @@ use crate::storage::{File, Lock, Storage};
 pub use attach::first_key;
 pub(crate) use attach::{KEY, NEXT_KEY, load_key};
 pub use fact::{Entry, Fact, PolicyRef, ShardRef};
+pub(crate) use tail::Tail;
 
 /// A ledger open for appending.
 #[derive(Debug)]

@@ -44,16 +44,7 @@ enum Severity {
 impl Filters {
     /// As the library takes them.
     pub(crate) fn query(&self) -> Result<Query, Answer> {
-        let now = Clock::system().now();
-        let at = |text: &Option<String>| {
-            let time = text.as_deref().map(|text| time(text, now)).transpose();
-            time.map_err(|error| Answer::unclear(format!("error: {error}\n")))
-        };
-        let (since, until) = (at(&self.since)?, at(&self.until)?);
-        if since.zip(until).is_some_and(|(since, until)| since >= until) {
-            let text = "error: --until is not after --since, so that nothing lies between them\n";
-            return Err(Answer::unclear(text));
-        }
+        let (since, until) = between(self.since.as_deref(), self.until.as_deref())?;
         Ok(Query {
             channels: self.channel.clone(),
             since,

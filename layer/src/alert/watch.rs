@@ -8,12 +8,12 @@ use std::time::Duration;
 
 use super::detect::Detector;
 use super::engine::Engine;
-use super::facts::Tail;
 use super::keys::Salt;
 use super::{Alert, Status};
 use crate::channel::Channel;
 use crate::clock::Clock;
 use crate::core::Core;
+use crate::ledger::Tail;
 use crate::lifecycle::step_back;
 use crate::metrics::Metrics;
 use crate::policy::{AlertPolicy, Policy};
@@ -150,7 +150,7 @@ fn run(core: &Weak<Core>, stop: &Stop, mut sink: Option<Sink>) {
             core.journal.drain(LAST_WORDS);
         }
         if tails.is_empty() {
-            tails = core.journal.bases().iter().map(|base| Tail::new(base)).collect();
+            tails = core.journal.bases().iter().map(|base| Tail::new(base, READ_AT_THE_END)).collect();
         }
         let alerts = tick(&core, watch, &mut tails);
         for alert in &alerts {
@@ -212,5 +212,7 @@ fn say(core: &Core, alert: &Alert, sink: &mut Option<Sink>) {
 
 const TICK: Duration = Duration::from_secs(1);
 /// Records that were just logged reach their writer within milliseconds, if its disk works.
+/// The ledger is read once more when the service ends: nothing is left to the next run.
+const READ_AT_THE_END: Duration = Duration::ZERO;
 const LAST_WORDS: Duration = Duration::from_millis(100);
 const AT_END: Duration = Duration::from_secs(1);

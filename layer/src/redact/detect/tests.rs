@@ -293,7 +293,9 @@ fn secrets_beside_their_key_are_hidden_and_nothing_else() {
         ("0Bearer abc123def xBearer abc123def", "0<bearer_token> x<bearer_token>"),
         ("0Basic dXNlcjpwYXNzd29yZA==", "0Basic <basic_auth>"),
         ("a/Basic dXNlcjpwYXNzd29yZA==/x", "a/Basic <basic_auth>/x"),
+        ("a/Basic bUTgdvzgQTJpc29sSF==/x", "a/Basic <basic_auth>/x"),
         ("Basic authentication=on", "Basic authentication=on"),
+        ("basic description=long", "basic description=long"),
         ("1Digest username=\"u\", response=\"0\"\nnext", "1Digest <digest_auth>\nnext"),
         ("the forbearer waited, a subtoken expired, acidbasic authentication", ""),
     ] {
