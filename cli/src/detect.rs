@@ -10,7 +10,7 @@ use dihya::alert::{Alert, Replay, Status};
 use dihya::archive::Identities;
 use dihya::catalog::{Base, Catalog, Places};
 use dihya::ledger::{self, Entry, Fact};
-use dihya::query::{Query, Summary, text_of_time, time};
+use dihya::query::{Query, Summary, text_of_time};
 use dihya::storage::{Local, Storage};
 use dihya::{Clock, Policy};
 
@@ -18,6 +18,7 @@ use crate::Answer;
 use crate::log::Where;
 use crate::progress::Bar;
 use crate::query::Reading;
+use crate::query::filters::between;
 
 pub(crate) const HELP: &str = "\
 Examples:
@@ -77,7 +78,7 @@ impl Command {
         let places = Places { instance: self.instance.clone(), ..places };
         let mut catalog = Catalog::read(&Local, &places, &clock).map_err(|error| wrong(&error))?;
         self.choose(&mut catalog)?;
-        let query = self.query(&catalog, clock.now())?;
+        let query = self.query(&catalog)?;
         let identities = match &self.identity {
             Some(file) => Identities::load(file).map_err(|error| wrong(&error))?,
             None => Identities::none(),
@@ -124,12 +125,8 @@ impl Command {
         Ok(())
     }
 
-    fn query(&self, catalog: &Catalog, now: i64) -> Result<Query, Answer> {
-        let at = |text: &Option<String>| {
-            let time = text.as_deref().map(|text| time(text, now)).transpose();
-            time.map_err(|error| Answer::unclear(format!("error: {error}\n")))
-        };
-        let (since, until) = (at(&self.since)?, at(&self.until)?);
+    fn query(&self, catalog: &Catalog) -> Result<Query, Answer> {
+        let (since, until) = between(self.since.as_deref(), self.until.as_deref())?;
         let there: Vec<String> = catalog.channels().into_iter().map(str::to_owned).collect();
         if let Some(name) = self.channel.iter().find(|name| !there.contains(name)) {
             let there = there.join(", ");

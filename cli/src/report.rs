@@ -18,12 +18,12 @@ use dihya::Clock;
 use dihya::archive::Identities;
 use dihya::operation::Kind;
 use dihya::overview::{Extent, Overview};
-use dihya::query::time;
 use dihya::storage::{Local, Storage};
 
 use crate::Answer;
 use crate::log::{self, Where};
 use crate::progress::Bar;
+use crate::query::filters::between;
 
 pub(crate) const HELP: &str = "\
 Examples:

@@ -97,7 +97,6 @@ fn line(hour: u32, second: u32, channel: &str, rest: &str) -> String {
 }
 
 const BRUTE: (&str, i64) = ("auth_bruteforce", NOON - 3 * 3_600_000_000 + 4_000_000);
-const HOLD: (&str, i64) = ("log_tamper", NOON + 2 * 3_600_000_000);
 
 fn owned(found: &[(&str, i64)]) -> Vec<(String, i64)> {
     found.iter().map(|(name, at)| ((*name).to_owned(), *at)).collect()

@@ -63,3 +63,21 @@ impl Filters {
         })
     }
 }
+
+/// A time from which on and one before which, as they were given.
+pub(crate) fn between(
+    since: Option<&str>,
+    until: Option<&str>,
+) -> Result<(Option<i64>, Option<i64>), Answer> {
+    let now = Clock::system().now();
+    let at = |text: Option<&str>| {
+        let time = text.map(|text| time(text, now)).transpose();
+        time.map_err(|error| Answer::unclear(format!("error: {error}\n")))
+    };
+    let (since, until) = (at(since)?, at(until)?);
+    if since.zip(until).is_some_and(|(since, until)| since >= until) {
+        let text = "error: --until is not after --since, so that nothing lies between them\n";
+        return Err(Answer::unclear(text));
+    }
+    Ok((since, until))
+}

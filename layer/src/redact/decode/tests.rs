@@ -41,6 +41,14 @@ const RUNS: &[Form] = &[
     ("base64 of soft hyphens, behind a character", |text| {
         format!("x{}", base64(between(text, "\u{ad}").as_bytes(), URL, true))
     }),
+    ("base64 of soft hyphens in full lines, with prose behind", |text| {
+        let text = between(text, "\u{ad}");
+        // 57 bytes make a line.
+        let padded = format!("{}{text}", " ".repeat(text.len().next_multiple_of(57) - text.len()));
+        let lines = base64(padded.as_bytes(), STANDARD, true);
+        let lines = lines.as_bytes().chunks(76).map(|line| std::str::from_utf8(line).unwrap());
+        format!("{}\nlast line", lines.collect::<Vec<_>>().join("\n"))
+    }),
     ("hexadecimal of zero-width spaces", |text| {
         each(&between(text, "\u{200b}"), |byte| format!("{byte:02x}"))
     }),

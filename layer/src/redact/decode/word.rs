@@ -167,7 +167,8 @@ fn value_of(digit: u8) -> u8 {
     char::from(digit).to_digit(16).unwrap_or(0) as u8
 }
 
-/// Of what is not text as a whole, only the printable stretches count: a blank stands for anything else.
+/// Of what is not text as a whole, only longer stretches of text and what is printable count: a blank stands for anything
+/// else.
 pub(super) fn readable(bytes: &mut [u8]) {
     // A character that was cut at either end does not make the rest unreadable.
     let is_part = |byte: &u8| matches!(byte, 0x80..=0xbf);
@@ -179,8 +180,21 @@ pub(super) fn readable(bytes: &mut [u8]) {
     {
         bytes[first..].fill(b' ');
     }
-    if std::str::from_utf8(bytes).is_err() {
-        for byte in bytes {
+    let mut at = 0;
+    while at < bytes.len() {
+        let rest = &bytes[at..];
+        let (text, bad) = match std::str::from_utf8(rest) {
+            Ok(_) => (rest.len(), 0),
+            Err(error) => {
+                let text = error.valid_up_to();
+                (text, error.error_len().unwrap_or(rest.len() - text))
+            }
+        };
+        // Behind text may stand the start of another line, which was taken for its next one.
+        let is_whole = at == 0 && bad == 0;
+        let blank = if is_whole || text >= SHORTEST_TEXT { at + text } else { at };
+        at += text + bad;
+        for byte in &mut bytes[blank..at] {
             if !matches!(byte, b' '..=b'~' | b'\n' | b'\r' | b'\t') {
                 *byte = b' ';
             }
@@ -246,6 +260,9 @@ const LASTS: u64 = LAST_BASE64 | LAST_HEX;
 
 /// What a byte of a word costs, in bytes read.
 const STEP: usize = 1;
+
+/// Bytes that are UTF-8 by chance are hardly ever so many in a row.
+const SHORTEST_TEXT: usize = 16;
 
 /// A line that is shorter was not broken for its length.
 const SHORTEST_LINE: usize = 32;
