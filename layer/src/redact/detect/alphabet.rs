@@ -54,7 +54,13 @@ impl Alphabet {
         Alphabet::NAMED.iter().find(|(_, alphabet)| *alphabet == self).map_or("", |(name, _)| name)
     }
 
+    #[inline]
     pub(crate) fn contains(self, byte: u8) -> bool {
+        ALPHABETS_OF[usize::from(byte)] >> self as u16 & 1 == 1
+    }
+
+    /// What [`contains`](Alphabet::contains) is made of.
+    const fn says(self, byte: u8) -> bool {
         match self {
             Alphabet::Alnum => byte.is_ascii_alphanumeric(),
             Alphabet::Upper => byte.is_ascii_uppercase() || byte.is_ascii_digit(),
@@ -102,3 +108,23 @@ impl Alphabet {
         (0..len).map(|_| next()).collect()
     }
 }
+
+/// Which alphabets a byte belongs to, a bit each: some detectors ask it of every byte they pass.
+static ALPHABETS_OF: [u16; 256] = {
+    use Alphabet::*;
+    const ALL: [Alphabet; 13] =
+        [Alnum, Upper, Lower, Digits, Base32, Hex, Word, Dash, Dot, Unreserved, Base64, Token68, Path];
+    let mut of = [0; 256];
+    let mut byte = 0;
+    while byte < 256 {
+        let mut i = 0;
+        while i < ALL.len() {
+            if ALL[i].says(byte as u8) {
+                of[byte] |= 1 << ALL[i] as u16;
+            }
+            i += 1;
+        }
+        byte += 1;
+    }
+    of
+};
