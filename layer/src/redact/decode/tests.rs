@@ -271,6 +271,21 @@ fn ordinary_encodings_stay_as_they_are() {
 }
 
 #[test]
+fn a_sign_in_the_middle_of_short_base64_hides_nothing() {
+    // The third of three bytes is the fourth character, `+` for `~` and `/` for `?`.
+    for (index, sign) in ["~", "?"].into_iter().enumerate() {
+        for at in (5..17).filter(|at| at % 3 == 2) {
+            let value = format!("{}{sign}{}", &"p8htF4r7gkwHCfbq"[..at - 4], &"p8htF4r7gkwHCfbq"[at - 4..]);
+            for alphabet in [STANDARD, URL] {
+                let text = base64(format!("pwd={value}").as_bytes(), alphabet, true);
+                assert!(text.contains([['+', '/'], ['-', '_']][usize::from(alphabet == URL)][index]), "{at}");
+                assert!(masked(&text) != text, "{sign} at {at}");
+            }
+        }
+    }
+}
+
+#[test]
 fn a_nul_before_digits_is_no_octal_escape() {
     // As `Debug` writes a string with a NUL in it; in C's reading the three characters are one.
     let rows = DETECTORS.iter().filter(|row| matches!(row.name, "card" | "npm_token"));

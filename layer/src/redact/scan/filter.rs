@@ -50,7 +50,7 @@ pub(super) const SIGN_HERE: u32 = 1 << 27;
 pub(super) const COUNTRY: u32 = 1 << 28;
 /// within a run of digits and what may stand between them,
 pub(super) const DIGITS: u32 = 1 << 29;
-/// within a run of letters and digits as long as encoded text has,
+/// within a run of letters and digits as long as encoded text has, or two that are joined,
 pub(super) const WORD: u32 = 1 << 30;
 /// within pairs of letters and digits that have one character between them, as in a dump of bytes.
 pub(super) const PAIRS: u32 = 1 << 31;
@@ -75,9 +75,10 @@ const DIGIT: u8 = 128;
 const GAP: u8 = 2;
 /// No-break space, which is C2 A0 in UTF-8, and the underscore; a few others too.
 const WIDE_GAP: u8 = 4;
-/// `:` and `=`.
+/// `:` and `=`. The third sign, `@`, has no class.
 const SIGN: u8 = 8;
-const SIGN_AT: u8 = 16;
+/// What may stand within base64 beside letters and digits: `+`, `/`, `-` and `_`; the square brackets too.
+const JOINT: u8 = 16;
 /// `%`, `&` and `,`: what an escape begins with, and what stands between the numbers of a list.
 const SIGN_CODE: u8 = 1;
 /// Letters take two classes: the nibbles of the first fifteen and of the last eleven do not multiply out.
@@ -97,7 +98,7 @@ impl Tables {
             (GAP, &[2, 0], &[0x0, 0x9, 0xa, 0xd, 0xe, 0xf]),
             (WIDE_GAP, &[0xc, 0xa, 5], &[0x2, 0x0, 0xf]),
             (SIGN, &[3], &[0xa, 0xd]),
-            (SIGN_AT, &[4], &[0]),
+            (JOINT, &[2, 5], &[0xb, 0xd, 0xf]),
             (SIGN_CODE, &[2], &[0x5, 0x6, 0xc]),
             (32, &[4, 6], &[1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15]),
             (64, &[5, 7], &[0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10]),
@@ -167,10 +168,11 @@ impl Tables {
                     buckets.fold(u8::MAX, |all, each| all & each) != 0
                 };
                 masks.stem |= u64::from(self.stem.iter().any(begins)) << bit;
-                masks.sign |= u64::from(class & (SIGN | SIGN_AT | SIGN_CODE) != 0) << bit;
+                masks.sign |= u64::from(class & (SIGN | SIGN_CODE) != 0 || byte == b'@') << bit;
                 masks.digit |= u64::from(class & DIGIT != 0) << bit;
                 masks.gap |= u64::from(class & (GAP | WIDE_GAP) != 0) << bit;
                 masks.letter |= u64::from(class & LETTER != 0) << bit;
+                masks.joint |= u64::from(class & JOINT != 0) << bit;
                 seen.plain &= escape::is_plain(byte);
                 seen.odd |= !escape::is_plain(byte) && byte != b'"';
             }
@@ -214,6 +216,7 @@ struct Masks {
     digit: u64,
     gap: u64,
     letter: u64,
+    joint: u64,
 }
 
 /// A candidate's position, and what it is.

@@ -4,7 +4,7 @@
 use std::arch::x86_64::*;
 
 use super::{
-    BEHIND, BLOCK, DIGIT, GAP, LETTER, Marks, Masks, SIGN, SIGN_AT, SIGN_CODE, Seen, Tables, WIDE_GAP,
+    BEHIND, BLOCK, DIGIT, GAP, JOINT, LETTER, Marks, Masks, SIGN, SIGN_CODE, Seen, Tables, WIDE_GAP,
 };
 
 /// As `Tables::padded_plainly`. Call only where `Tables::avx2` says so.
@@ -28,6 +28,7 @@ fn each_block(tables: &Tables, bytes: &[u8], blocks: usize, to: &mut Vec<u32>) -
             digit: join(low.digit, high.digit),
             gap: join(low.gap, high.gap),
             letter: join(low.letter, high.letter),
+            joint: join(low.joint, high.joint),
         };
         marks.push(masks, block, to);
     }
@@ -52,6 +53,7 @@ struct Half {
     digit: u32,
     gap: u32,
     letter: u32,
+    joint: u32,
 }
 
 #[inline]
@@ -78,19 +80,20 @@ fn half<const AT: usize>(tables: &Tables, bytes: &Padded, oddities: &mut Odditie
     oddities.odd =
         _mm256_or_si256(oddities.odd, _mm256_or_si256(control, _mm256_or_si256(backslash, delete)));
     oddities.quoted = _mm256_or_si256(oddities.quoted, quote);
+    let at_sign = _mm256_cmpeq_epi8(now, _mm256_set1_epi8(b'@' as i8));
     let classes = look(&tables.class, first);
     // Of classes below the uppermost bit, since it compares with signs.
-    let of = |wanted: u8| {
-        let wanted = _mm256_and_si256(classes, _mm256_set1_epi8(wanted as i8));
-        _mm256_movemask_epi8(_mm256_cmpgt_epi8(wanted, zero)) as u32
-    };
+    let any_of =
+        |wanted: u8| _mm256_cmpgt_epi8(_mm256_and_si256(classes, _mm256_set1_epi8(wanted as i8)), zero);
+    let of = |wanted: u8| _mm256_movemask_epi8(any_of(wanted)) as u32;
     const _: () = assert!(DIGIT == 1 << 7, "the class of digits is the bit that `movemask` takes");
     Half {
         stem: !(_mm256_movemask_epi8(none) as u32),
-        sign: of(SIGN | SIGN_AT | SIGN_CODE),
+        sign: _mm256_movemask_epi8(_mm256_or_si256(any_of(SIGN | SIGN_CODE), at_sign)) as u32,
         digit: _mm256_movemask_epi8(classes) as u32,
         gap: of(GAP | WIDE_GAP),
         letter: of(LETTER),
+        joint: of(JOINT),
     }
 }
 

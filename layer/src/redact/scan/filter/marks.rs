@@ -7,6 +7,7 @@ use super::{BLOCK, COUNTRY, DIGITS, Masks, PAIRS, RUN, SIGN_HERE, STEM, WORD};
 pub(super) struct Marks {
     letter: u64,
     digit: u64,
+    joint: u64,
     word: [u64; 5],
     run: [u64; 5],
     head: u64,
@@ -17,13 +18,16 @@ impl Marks {
     /// Tells of the candidates in the next block. Each run is told of once, where it is long enough.
     #[inline(always)]
     pub(super) fn push(&mut self, masks: Masks, block: usize, to: &mut Vec<u32>) {
-        let Masks { stem, sign, digit, gap, letter } = masks;
+        let Masks { stem, sign, digit, gap, letter, joint } = masks;
         let word = digit | letter;
         let two = word & behind::<1>(word, self.word[0]);
         let four = two & behind::<2>(two, self.word[1]);
         let eight = four & behind::<4>(four, self.word[2]);
         let sixteen = eight & behind::<8>(eight, self.word[3]);
-        let words = sixteen & !behind::<1>(sixteen, self.word[4]);
+        // Base64 of which a sign cuts off less on either side.
+        let joined = eight & behind::<8>(joint, self.joint) & behind::<9>(eight, self.word[3]);
+        let long = sixteen | joined;
+        let words = long & !behind::<1>(long, self.word[4]);
 
         let run = digit | gap;
         let run_of_2 = run & behind::<1>(run, self.run[0]);
@@ -42,7 +46,8 @@ impl Marks {
 
         self.letter = letter;
         self.digit = digit;
-        self.word = [word, two, four, eight, sixteen];
+        self.joint = joint;
+        self.word = [word, two, four, eight, long];
         self.run = [run, run_of_2, run_of_4, run_of_8, run_of_13];
         self.head = head;
         self.pair = [first_two, pairs_2, pairs_4];
