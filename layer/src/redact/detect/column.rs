@@ -78,9 +78,15 @@ fn separator(after: &[u8], before: &[u8]) -> Option<u8> {
 fn columns_before(rules: &KeyRules, line: &[u8], separator: u8) -> Option<usize> {
     let mut end = line.len();
     let mut columns = 0;
+    let mut padded = None;
     loop {
-        end -= name::trailing(&line[..end], MOST_BLANKS, |b| b == b' ');
+        let blanks = name::trailing(&line[..end], MOST_BLANKS, |b| b == b' ');
+        end -= blanks;
         match line[..end].last() {
+            // A comma of the sentence before the names, "as told here, user,password": counted, it would show a column.
+            Some(byte) if *byte == separator && *padded.get_or_insert(blanks > 0) != (blanks > 0) => {
+                return Some(columns);
+            }
             Some(byte) if *byte == separator => columns += 1,
             // The start of the line, or of the names in it.
             _ => return Some(columns),
