@@ -301,7 +301,7 @@ pub(super) static FAULTS: &[Fault] = &[
     fault(
         "vectors look at half a block",
         AVX2,
-        ["let high = half(tables, bytes, BLOCK / 2,", "let high = half(tables, bytes, 0,"],
+        ["let high = half::<{ BLOCK / 2 }>(", "let high = half::<0>("],
         "what begins in every other 32 bytes stays",
         "leaks::no_block_edge_lets_a_secret_through",
     ),
@@ -319,8 +319,8 @@ pub(super) static FAULTS: &[Fault] = &[
         "vectors off by one at an edge",
         AVX2,
         [
-            "let second = nibbles(load(bytes, at + 1));",
-            "let second = nibbles(load(bytes, if at == 0 { at + 1 } else { at }));",
+            "let second = nibbles(load(bytes, AT + 1));",
+            "let second = nibbles(load(bytes, if AT == 0 { AT + 1 } else { AT }));",
         ],
         "the second byte of a stem is read from the wrong place in every other half",
         "leaks::no_block_edge_lets_a_secret_through",
