@@ -24,8 +24,8 @@ pub(super) fn basic(_: &KeyRules, value: &[u8], at: usize) -> Option<Range<usize
     let sign = run.steps().position(|b| *b == b'=').unwrap_or(run.len());
     let padded = sign + run[sign..].steps().take_while(|b| **b == b'=').count();
     // "basic description=long" is no credential: one sign alone may stand behind a word.
-    let is_no_word = || padded - sign == 2 || run[1..sign].steps().any(|b| !b.is_ascii_lowercase());
-    let is_padding = padded >= 8 && padded % 4 == 0 && is_no_word();
+    let is_no_word = || padded == sign + 2 || run[1..sign].steps().any(|b| !b.is_ascii_lowercase());
+    let is_padding = padded >= 8 && padded % 4 == 0 && padded <= sign + 2 && is_no_word();
     if padded < run.len() && (is_padding || decodes_to_a_colon(&run[..padded])) {
         return Some(start..start + padded);
     }

@@ -296,6 +296,7 @@ fn secrets_beside_their_key_are_hidden_and_nothing_else() {
         ("a/Basic bUTgdvzgQTJpc29sSF==/x", "a/Basic <basic_auth>/x"),
         ("Basic authentication=on", "Basic authentication=on"),
         ("basic description=long", "basic description=long"),
+        ("Basic ========x, basic =", "Basic ========x, basic ="),
         ("b h,  user,password,age\nbob,hunter2,3 as, it was", "b h,  user,password,age\nbob,<keyed_secret>"),
         ("1Digest username=\"u\", response=\"0\"\nnext", "1Digest <digest_auth>\nnext"),
         ("the forbearer waited, a subtoken expired, acidbasic authentication", ""),
