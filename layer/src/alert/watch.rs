@@ -211,8 +211,8 @@ fn say(core: &Core, alert: &Alert, sink: &mut Option<Sink>) {
 }
 
 const TICK: Duration = Duration::from_secs(1);
-/// Records that were just logged reach their writer within milliseconds, if its disk works.
 /// The ledger is read once more when the service ends: nothing is left to the next run.
 const READ_AT_THE_END: Duration = Duration::ZERO;
+/// Records that were just logged reach their writer within milliseconds, if its disk works.
 const LAST_WORDS: Duration = Duration::from_millis(100);
 const AT_END: Duration = Duration::from_secs(1);
