@@ -40,6 +40,8 @@ pub(crate) struct Scanner {
     own: Box<[Custom]>,
     /// Those of them that no literal announces.
     anywhere: Vec<usize>,
+    /// The policy allows some finds to be written: then it matters what else is found in them.
+    allows: bool,
     /// By index of the detector.
     labels: Vec<Label>,
 }
@@ -99,6 +101,7 @@ impl Scanner {
                 .filter_map(|(index, custom)| custom.is_anywhere().then_some(index))
                 .collect(),
             own: policy.detectors.as_slice().into(),
+            allows: !policy.allow.is_empty(),
         }
     }
 

@@ -1,5 +1,6 @@
 //! Detectors look at the candidates of one value.
 
+use std::cell::Cell;
 use std::ops::Range;
 
 use super::filter::{self, COUNTRY, DIGITS, PAIRS, SIGN_HERE, STEM, WORD};
@@ -61,6 +62,7 @@ impl Scanner {
         runs.clear();
         *escaped = false;
         let mut done = Done::default();
+        let hidden = Cell::new((0, 0));
         let mut hit = |budget: &mut Budget, detector: usize, stem: usize, at: usize| -> Option<usize> {
             if reach.get(detector).is_some_and(|end| start + at < *end as usize) {
                 // What a detector found reaches as far as it can see: looking again inside would find no more.
@@ -80,6 +82,7 @@ impl Scanner {
                 reach.resize(self.labels.len(), 0);
             }
             reach[detector] = reach[detector].max(hit_end);
+            hidden.set((range.start, range.end));
             Some(range.end)
         };
         for candidate in candidates {
@@ -114,7 +117,11 @@ impl Scanner {
                     _ => {}
                 }
             }
-            if kinds & WORD != 0 {
+            let (hidden_from, hidden_to) = hidden.get();
+            if kinds & WORD != 0 && !self.allows && is_within(text, at, hidden_from..hidden_to) {
+                // Whatever it decodes to is hidden with it.
+                done.word = done.word.max(hidden_to);
+            } else if kinds & WORD != 0 {
                 done.word = word::look(text, at, done.word, runs);
                 if at >= done.word_end {
                     let rest = text[at..].steps().take_while(|byte| byte.is_ascii_alphanumeric());
@@ -194,6 +201,13 @@ impl Scanner {
             None => self.own.get(detector - DETECTORS.len())?.verify(value, at, budget),
         }
     }
+}
+
+/// Whether `at` is in a range that begins and ends where words and encoded text do. Behind a line break base64 may go on,
+/// and behind a dot a token.
+fn is_within(text: &[u8], at: usize, range: Range<usize>) -> bool {
+    let parts = |byte: Option<&u8>| byte.is_none_or(|byte| b" \"'=&,;()[]{}<>\\".contains(byte));
+    range.start < at && at < range.end && parts(text.get(range.end)) && parts(text[..range.start].last())
 }
 
 fn is_by_name(detector: usize) -> bool {

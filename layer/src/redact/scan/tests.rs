@@ -2,10 +2,13 @@
 
 use std::sync::LazyLock;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use proptest::prelude::*;
 
 use super::filter::Tables;
 use super::*;
+use crate::redact::allow::Allowance;
 use crate::redact::custom::Form;
 use crate::redact::detect::{Alphabet, scan_slowly};
 
@@ -26,6 +29,23 @@ fn scan(texts: &[&str]) -> (Values, Found) {
     (values, found)
 }
 
+/// The same rules for a policy with an allowance, which has to know what else is in a find.
+fn allowing() -> &'static (Scanner, KeyRules) {
+    static ALLOWING: LazyLock<(Scanner, KeyRules)> = LazyLock::new(|| {
+        let allowance = Allowance {
+            detector: "email".to_owned(),
+            field: Some("a".to_owned()),
+            channel: None,
+            target: None,
+            text: None,
+            reason: "a test".to_owned(),
+        };
+        let policy = RedactPolicy { allow: vec![allowance], ..RedactPolicy::default() };
+        (Scanner::new(&policy), KeyRules::new(&policy))
+    });
+    &ALLOWING
+}
+
 /// Text with an example of some detector in it, among ordinary words and torn pieces of other examples.
 fn spiced() -> impl Strategy<Value = String> {
     let piece = prop_oneof![
@@ -34,6 +54,7 @@ fn spiced() -> impl Strategy<Value = String> {
             (DETECTORS[index].example)().chars().take(len).collect()
         }),
         2 => "[a-zA-Z0-9 .:=@/_-]{0,40}",
+        1 => (0..DETECTORS.len()).prop_map(|index| STANDARD.encode((DETECTORS[index].example)())),
         1 => "\\PC{0,12}",
         1 => "[0-9 -]{0,30}",
     ];
@@ -115,7 +136,35 @@ fn a_detector_of_the_policy_masks_beside_the_built_in_ones() {
     }
 }
 
+#[test]
+fn what_else_is_in_a_find_is_looked_for_only_where_it_may_be_allowed() {
+    let text = format!("session_token={} next", STANDARD.encode("somebody.else@clinic.example"));
+    for (rules, is_mixed) in [(scanner(), false), (allowing(), true)] {
+        let (scanner, keys) = rules;
+        let (mut values, mut found) = (Values::default(), Found::default());
+        values.text(0, &text);
+        scanner.scan(keys, &mut values, &mut found);
+        let hits: Vec<_> = found.hits.iter().map(|hit| (&text[..hit.start as usize], hit.mixed)).collect();
+        assert_eq!(hits, [("session_token=", is_mixed)]);
+    }
+}
+
 proptest! {
+    #[test]
+    fn what_is_not_looked_for_in_a_find_would_have_hidden_nothing_more(text in spiced()) {
+        let (scanner, keys) = allowing();
+        let (mut values, mut all) = (Values::default(), Found::default());
+        values.text(0, &text);
+        scanner.scan(keys, &mut values, &mut all);
+        let (_, found) = scan(&[&text]);
+        let hidden = |found: &Found, at: usize| found.hits.iter().any(|hit| (hit.start as usize..hit.end as usize).contains(&at));
+        for (at, byte) in text.bytes().enumerate() {
+            // Padding tells how long a secret is modulo three, and nothing more.
+            let may_be_left = byte == b'=' || !hidden(&all, at);
+            prop_assert!(may_be_left || hidden(&found, at), "the byte at {} is left", at);
+        }
+    }
+
     #[test]
     fn the_vectors_and_their_plain_twin_name_the_same_candidates(text in spiced(), cut in 0..40usize) {
         let (scanner, _) = scanner();

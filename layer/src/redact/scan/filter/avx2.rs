@@ -2,6 +2,7 @@
 #![allow(unsafe_code, reason = "vector loads and the call into code compiled for AVX2; both argued in place")]
 
 use std::arch::x86_64::*;
+use std::hint::black_box;
 
 use super::{
     BEHIND, BLOCK, DIGIT, GAP, JOINT, LETTER, Marks, Masks, SIGN, SIGN_CODE, Seen, Tables, WIDE_GAP,
@@ -18,6 +19,8 @@ fn each_block(tables: &Tables, bytes: &[u8], blocks: usize, to: &mut Vec<u32>) -
     let mut marks = Marks::default();
     let mut oddities = Oddities { odd: _mm256_setzero_si256(), quoted: _mm256_setzero_si256() };
     for block in 0..blocks {
+        // Tables that the compiler takes out of the loop do not fit into registers: two copies for a few blocks.
+        let tables = black_box(tables);
         let bytes = bytes[block * BLOCK..].first_chunk().expect("the buffer is padded by more than that");
         let low = half::<0>(tables, bytes, &mut oddities);
         let high = half::<{ BLOCK / 2 }>(tables, bytes, &mut oddities);
