@@ -161,6 +161,8 @@ pub struct Batch<'a> {
     pub ahead: Option<(i64, &'a str)>,
     /// How long a caller on this channel may wait before its record is taken.
     pub patience: i64,
+    /// As they are written.
+    pub(crate) lines: &'a [u8],
 }
 
 /// What was found.
@@ -233,10 +235,10 @@ impl Found<'_> {
 
 /// The twelve that are built in, switched off or not, in the order of the policy.
 pub(crate) fn built_in(alerts: &AlertPolicy) -> Vec<Box<dyn Detector>> {
-    alerts.detectors.iter().map(one).collect()
+    alerts.detectors.iter().map(|settings| one(settings, &alerts.canaries)).collect()
 }
 
-fn one(settings: &DetectorPolicy) -> Box<dyn Detector> {
+fn one(settings: &DetectorPolicy, canaries: &[String]) -> Box<dyn Detector> {
     match settings.name {
         "auth_bruteforce" => Box::new(bruteforce::Bruteforce::new(settings)),
         "auth_spray" => Box::new(spray::Spray::new(settings)),
@@ -248,7 +250,7 @@ fn one(settings: &DetectorPolicy) -> Box<dyn Detector> {
         "volume_drop" => Box::new(volume::Drop::new(settings)),
         "order_violation" => Box::new(order::Order::new(settings)),
         "integrity_break" => Box::new(integrity::Integrity::new(settings)),
-        "leak_suspected" => Box::new(leak::Leak::new(settings)),
+        "leak_suspected" => Box::new(leak::Leak::new(settings, canaries)),
         _ => Box::new(tamper::Tamper::new(settings)),
     }
 }

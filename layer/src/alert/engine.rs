@@ -125,7 +125,7 @@ impl Engine {
                 self.switch_off();
             }
         }
-        self.end_of(channel, &counted, clock);
+        self.end_of(channel, lines, &counted, clock);
     }
 
     /// Whose alerts these are, of several processes of the service.
@@ -199,7 +199,7 @@ impl Engine {
         }
     }
 
-    fn end_of(&mut self, channel: usize, counted: &Counted<'_>, clock: i64) {
+    fn end_of(&mut self, channel: usize, lines: &[u8], counted: &Counted<'_>, clock: i64) {
         let Some(newest) = &counted.newest else { return };
         let Some(time) = micros(newest.time(), &mut self.date) else { return };
         let at = self.stream.record(time);
@@ -214,6 +214,7 @@ impl Engine {
             behind: counted.behind,
             ahead: (ahead > 0).then_some((ahead, id)),
             patience,
+            lines,
         };
         let record = newest.id().try_into().ok();
         self.each(&name, record, |detector, found| detector.batch(&batch, found));
@@ -232,8 +233,8 @@ impl Engine {
         let step = self.stream.tick(clock, monotonic);
         if step < 0 {
             let behind = Some((step.saturating_abs(), ""));
-            let batch =
-                Batch { channel: "", records: 0, at: self.stream.now(), behind, ahead: None, patience: 0 };
+            let at = self.stream.now();
+            let batch = Batch { channel: "", records: 0, at, behind, ahead: None, patience: 0, lines: &[] };
             self.each("security", None, |detector, found| detector.batch(&batch, found));
         }
     }

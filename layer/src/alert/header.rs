@@ -156,6 +156,12 @@ impl<'a> Glance<'a> {
     }
 }
 
+/// The id of a record, wherever `at` is in its line.
+pub(crate) fn id_around(lines: &[u8], at: usize) -> Option<[u8; 36]> {
+    let start = memchr::memrchr(b'\n', &lines[..at]).map_or(0, |newline| newline + 1);
+    lines[start..].strip_prefix(ID)?.first_chunk().copied()
+}
+
 /// What a detector sees of a record: who, what, when; never its message.
 ///
 /// Texts are as they stand in the record, escapes included. What was redacted is not there: a marker is nobody's name.

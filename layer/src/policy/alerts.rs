@@ -18,6 +18,8 @@ pub(crate) struct AlertPolicy {
     pub(crate) enabled: bool,
     /// How long to wait before the same is said again.
     pub(crate) cooldown: Duration,
+    /// Texts that no record may hold.
+    pub(crate) canaries: Vec<String>,
     /// In the order of the documentation.
     pub(crate) detectors: Vec<DetectorPolicy>,
 }
@@ -75,7 +77,12 @@ impl Default for AlertPolicy {
             severity: built_in.severity,
             parameters: built_in.parameters.iter().map(|(name, value, _)| (*name, *value)).collect(),
         });
-        AlertPolicy { enabled: true, cooldown: Duration::from_secs(15 * 60), detectors: detectors.collect() }
+        AlertPolicy {
+            enabled: true,
+            cooldown: Duration::from_secs(15 * 60),
+            canaries: Vec::new(),
+            detectors: detectors.collect(),
+        }
     }
 }
 
@@ -83,6 +90,7 @@ pub(super) fn read(values: &Values) -> AlertPolicy {
     let mut alerts = AlertPolicy::default();
     alerts.enabled = values.flag("alerts.enabled").unwrap_or(alerts.enabled);
     alerts.cooldown = values.time("alerts.cooldown").unwrap_or(alerts.cooldown);
+    alerts.canaries = values.texts("alerts.canaries").unwrap_or_default().to_vec();
     for detector in &mut alerts.detectors {
         let key = |name: &str| format!("alerts.detectors.{}.{name}", detector.name);
         detector.enabled = values.flag(&key("enabled")).unwrap_or(detector.enabled);
@@ -107,6 +115,7 @@ pub(super) fn why(pattern: &str) -> &'static str {
     match pattern {
         "alerts.enabled" => "whoever attacks does not announce it",
         "alerts.cooldown" => "often enough to see that it grows, seldom enough to be read",
+        "alerts.canaries" => "what to plant, and where, only you can know",
         _ => {
             let (detector, name) = pattern
                 .strip_prefix("alerts.detectors.")
@@ -161,6 +170,12 @@ macro_rules! detectors {
                 "alerts.cooldown",
                 Kind::Time { min: SECOND, max: DAY },
                 "How long an alert that lasts is not said again; then it is, with the count it has by then.",
+            ),
+            key(
+                "alerts.canaries",
+                Kind::Texts(&rules::CANARY),
+                "Made-up secrets that you keep among the real ones. A record in which one stands after redaction raises \
+                 leak_suspected. They stand in this file, so they must open nothing.",
             ),
             key("alerts.detectors", Kind::Table, "The settings of each detector."),
             $(
@@ -273,6 +288,14 @@ detectors! {
 }
 
 impl Policy {
+    pub(super) fn canary_problems(&self, problems: &mut Vec<Problem>) {
+        let canaries = self.alerts.canaries.len();
+        if canaries > rules::CANARIES_MOST {
+            let expected = format!("at most {} canaries", rules::CANARIES_MOST);
+            problems.push(Problem::new("alerts.canaries", expected, canaries.to_string()));
+        }
+    }
+
     /// Whether detectors in code can stand beside the built-in ones.
     pub(crate) fn check_alert_detectors(&self, own: &[Box<dyn Detector>]) -> Result<(), PolicyError> {
         let mut problems = Vec::new();
@@ -302,6 +325,7 @@ impl super::show::Lister<'_> {
         let alerts = self.policy.alerts.clone();
         self.add("alerts.enabled", alerts.enabled);
         self.add("alerts.cooldown", super::units::write_duration(alerts.cooldown));
+        self.add("alerts.canaries", serde_json::json!(alerts.canaries));
         self.spool();
         for detector in &alerts.detectors {
             let key = |name: &str| format!("alerts.detectors.{}.{name}", detector.name);
@@ -358,6 +382,10 @@ mod tests {
         let report = wrong("[alerts.detectors.auth_spary]\naccounts = 3");
         assert!(report.contains("did you mean `auth_spray`?"), "{report}");
         assert!(wrong("[alerts.detectors.auth_spray]\naccount = 3").contains("`accounts`"));
+        assert!(wrong("[alerts]\ncanaries = [\"short\"]").contains("12 to 200 letters"));
+        let many = (0..17).map(|n| format!("\"planted-{n:04}\"")).collect::<Vec<_>>().join(", ");
+        let report = wrong(&format!("[alerts]\ncanaries = [{many}]"));
+        assert!(report.contains("at most 16 canaries"), "{report}");
         assert!(wrong("[alerts]\ncooldown = \"2d\"").contains("ms, s, min, h"));
         assert!(wrong("[alerts.detectors.volume_drop]\nseverity = \"bad\"").contains("\"critical\""));
     }

@@ -21,6 +21,7 @@ impl Policy {
         self.detector_problems(&mut problems);
         self.allow_problems(&mut problems);
         self.archive_problems(&mut problems);
+        self.canary_problems(&mut problems);
         self.otlp_problems(&mut problems);
         self.delivery_problems(&mut problems);
         problems

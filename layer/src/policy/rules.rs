@@ -271,6 +271,20 @@ pub(super) const ATTRIBUTE: Shape = Shape {
     },
 };
 
+/// What is found in a stored record as it stands: nothing that JSON escapes, and too long to stand there by chance.
+pub(super) const CANARY: Shape = Shape {
+    expected: "12 to 200 letters, digits, spaces or signs of ASCII, without quotes and backslashes",
+    pattern: r#"^[ !#-\[\]-~]{12,200}$"#,
+    max: 200,
+    fits: |text| {
+        text.len() >= 12
+            && in_length(text, 200)
+            && text.bytes().all(|byte| matches!(byte, b' '..=b'~') && !matches!(byte, b'"' | b'\\'))
+    },
+};
+
+pub(super) const CANARIES_MOST: usize = 16;
+
 pub(super) const STORES_MOST: usize = 2;
 
 /// A public key of age. The whole text is checked where archives are made.

@@ -120,13 +120,19 @@ mod tests {
     use crate::policy::Policy;
 
     #[test]
-    fn the_starter_is_valid_as_it_is_and_with_every_example_switched_on() {
+    fn the_starter_is_valid() {
         for sector in Sector::ALL {
-            let text = text(sector);
-            let plain = Policy::parse(&text, "dihya.toml").unwrap();
-            assert_eq!(plain.sector, sector);
+            assert_eq!(Policy::parse(&text(sector), "dihya.toml").unwrap().sector, sector);
+        }
+    }
+
+    // Two of its examples are receivers of alerts, which a program without delivery refuses.
+    #[cfg(feature = "alerts")]
+    #[test]
+    fn the_starter_is_valid_with_every_example_switched_on() {
+        for sector in Sector::ALL {
             // Examples are lines of TOML behind "# "; prose is not.
-            let whole: String = text
+            let whole: String = text(sector)
                 .lines()
                 .map(|line| match line.strip_prefix("# ") {
                     Some(code) if code.starts_with('[') || code.contains(" = ") => format!("{code}\n"),

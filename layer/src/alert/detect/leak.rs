@@ -1,15 +1,20 @@
 //! `leak_suspected`: one place of the program hides secrets again and again: it logs what it should not, and the next form
-//! of it may be one that no detector of secrets knows.
+//! of it may be one that no detector of secrets knows. Or a canary, which somebody planted among the real secrets, stands in
+//! a record: then redaction has missed one.
 
-use super::{Detector, Found, ITEMS, Interest, Signal, micros};
-use crate::alert::header::Header;
+use memchr::memmem::Finder;
+
+use super::{Batch, Detector, Found, ITEMS, Interest, Signal, micros};
+use crate::alert::header::{Header, id_around};
 use crate::alert::lru::{Counter, Lru};
 use crate::policy::DetectorPolicy;
 
-/// Counts redactions by the module and the event that they come from.
+/// Counts redactions by the module and the event that they come from, and looks for canaries.
 #[derive(Debug)]
 pub(super) struct Leak {
     settings: DetectorPolicy,
+    /// Each with its number in the policy, which is what an alert can be told apart by.
+    canaries: Vec<(String, Finder<'static>)>,
     places: Lru<Sums>,
 }
 
@@ -43,8 +48,11 @@ impl Sums {
 }
 
 impl Leak {
-    pub(super) fn new(settings: &DetectorPolicy) -> Leak {
-        Leak { settings: settings.clone(), places: Lru::new(ITEMS) }
+    pub(super) fn new(settings: &DetectorPolicy, canaries: &[String]) -> Leak {
+        let canaries = canaries.iter().enumerate();
+        let canaries =
+            canaries.map(|(at, canary)| (at.to_string(), Finder::new(canary.as_bytes()).into_owned()));
+        Leak { settings: settings.clone(), canaries: canaries.collect(), places: Lru::new(ITEMS) }
     }
 }
 
@@ -66,6 +74,17 @@ impl Detector for Leak {
             self.places.pin(key, now, now.saturating_add(2 * window));
             let what = "values redacted in records of one place in the program";
             found.raise_keyed(key, &entity, Signal { count, added: redactions, threshold, what });
+        }
+    }
+
+    fn batch(&mut self, batch: &Batch<'_>, found: &mut Found<'_>) {
+        for (number, canary) in &self.canaries {
+            let mut places = canary.find_iter(batch.lines);
+            let Some(first) = places.next() else { continue };
+            let count = 1 + places.count() as u64;
+            found.record = id_around(batch.lines, first);
+            let what = "a canary stands in a record after redaction";
+            found.raise(&["canary", number], Signal { count, added: count, threshold: 1, what });
         }
     }
 

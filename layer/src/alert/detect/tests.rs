@@ -440,6 +440,24 @@ fn more_than_twenty_redactions_from_one_place_are_a_leak_and_from_many_places_th
 }
 
 #[test]
+fn a_canary_in_a_record_is_a_leak_at_once_and_told_without_its_text() {
+    let policy = "[alerts]\ncanaries = [\"never-seen-0001\", \"planted card 0002\"]";
+    let mut story = Story::of(policy);
+    story.record(0, "app", ",\"message\":\"planted card 000 and planted card [redacted:canary]\"");
+    assert_eq!(story.fired(), Vec::<String>::new());
+    story.record(1, "app", ",\"message\":\"one\"");
+    story.record(2, "app", ",\"attributes\":{\"row\":\"a planted card 0002, planted card 0002\"}");
+    story.record(3, "app", ",\"message\":\"another\"");
+    story.end();
+    let firing: Vec<_> = story.said.iter().filter(|alert| alert.status == Status::Firing).collect();
+    let [alert] = firing[..] else { panic!("{firing:?}") };
+    assert_eq!((alert.detector.as_str(), alert.count, alert.channel.as_str()), ("leak_suspected", 2, "app"));
+    assert_eq!(alert.record.as_deref(), Some("019ca8ab-bc63-774b-8000-000000000003"));
+    assert_eq!(alert.summary, "a canary stands in a record after redaction, 2 times");
+    assert!(!format!("{alert:?}").contains("planted"), "{alert:?}");
+}
+
+#[test]
 fn a_flood_of_other_accounts_hides_no_attack_and_resolves_none() {
     let mut story = Story::of("[alerts.detectors.auth_spray]\nenabled = false");
     (0..5).for_each(|n| story.login(n, "fail", "ada", &format!("10.0.0.{n}")));
