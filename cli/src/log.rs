@@ -33,8 +33,7 @@ impl Where {
         let file = self.policy.as_deref().unwrap_or(Path::new(DEFAULT_FILE));
         if self.policy.is_none() && !file.exists() {
             return Err(Answer::wrong(format!(
-                "error: there is no {DEFAULT_FILE} here, and what is kept how long stands in the policy: name it with \
-                 --policy FILE\n"
+                "error: this command needs the policy, and there is no {DEFAULT_FILE} here: name it with --policy FILE\n"
             )));
         }
         let policy = Policy::load(file).map_err(|error| Answer::wrong(told(&error)))?;
@@ -56,7 +55,7 @@ impl Where {
                 Policy::sector(dihya::Sector::Generic).root(root)
             }
             (None, None) if !Path::new(DEFAULT_FILE).exists() => {
-                return Err(Answer::wrong(format!(
+                return Err(Answer::unclear(format!(
                     "error: which log? Name its root with --root DIR, or its policy with --policy FILE; there is no \
                      {DEFAULT_FILE} here\n"
                 )));

@@ -41,7 +41,8 @@ use clap_complete::Shell;
 
 /// Audit-grade logging for Rust services: check and show the policy of a service, check any service for leaks.
 ///
-/// Exit codes: 0 it is fine, 1 it is not, 2 the command was not understood; `check` has more.
+/// Exit codes: 0 it is fine, 1 it is not, 2 the command was not understood; `check`, `verify`, `prove`, `tiles`,
+/// `export` and `import` have more, which their help tells.
 #[derive(Parser)]
 #[command(name = "dihya", version, arg_required_else_help = true)]
 struct Arguments {

@@ -16,9 +16,8 @@ pub(crate) enum Command {
     /// For each detector of its own it says what ordinary log lines it would change, and what it costs beside the
     /// built-in scan, measured now; for each allowance what it shows, and why.
     Check {
-        /// The policy file
-        #[arg(default_value = DEFAULT_FILE)]
-        file: PathBuf,
+        #[command(flatten)]
+        file: File,
     },
     /// Print the policy in force: every value, and where it comes from
     ///
@@ -26,11 +25,10 @@ pub(crate) enum Command {
     /// the source's own text, S: from a secondary source, M: from memory, C: our convention), or is built in (with
     /// the reason). The output is itself a policy file.
     Show {
-        /// The policy file
-        #[arg(default_value = DEFAULT_FILE, conflicts_with = "sector")]
-        file: PathBuf,
+        #[command(flatten)]
+        file: File,
         /// Show the defaults of a sector instead of a file
-        #[arg(long, value_name = "SECTOR", value_parser = sector_parser())]
+        #[arg(long, value_name = "SECTOR", value_parser = sector_parser(), conflicts_with_all = ["file", "policy"])]
         sector: Option<String>,
         /// As JSON, for programs
         #[arg(long, conflicts_with = "toml")]
@@ -54,13 +52,29 @@ pub(crate) enum Command {
     },
 }
 
+/// A policy file, named as the other commands name it or by itself.
+#[derive(clap::Args)]
+pub(crate) struct File {
+    /// The policy file [default: dihya.toml]
+    file: Option<PathBuf>,
+    /// The same, as other commands take it
+    #[arg(long, value_name = "FILE", conflicts_with = "file")]
+    policy: Option<PathBuf>,
+}
+
+impl File {
+    fn path(self) -> PathBuf {
+        self.file.or(self.policy).unwrap_or_else(|| DEFAULT_FILE.into())
+    }
+}
+
 pub(crate) const DEFAULT_FILE: &str = "dihya.toml";
 
 impl Command {
     pub(crate) fn run(self) -> Answer {
         match self {
-            Command::Check { file } => check(&file),
-            Command::Show { file, sector, json, toml } => show(&file, sector.as_deref(), json, toml),
+            Command::Check { file } => check(&file.path()),
+            Command::Show { file, sector, json, toml } => show(&file.path(), sector.as_deref(), json, toml),
             Command::Schema => Answer::fine(Policy::json_schema()),
             Command::Init { file, sector } => init(&file, parse_sector(&sector)),
         }
@@ -76,6 +90,12 @@ fn check(file: &Path) -> Answer {
     let mut out = format!("{name} is fine\n");
     for remark in policy.advice() {
         out.push_str(&format!("note: {remark}\n"));
+    }
+    if let features @ [_, ..] = policy.features().as_slice() {
+        let features = features.join(", ");
+        out.push_str(&format!(
+            "note: a service takes it only if dihya is built with the features: {features}\n"
+        ));
     }
     out.push_str(&own_rules(&policy));
     out.push_str(&format!("`dihya policy show {name}` prints every value and where it comes from\n"));

@@ -116,6 +116,19 @@ fn what_a_policy_adds_is_told_with_its_cost() {
 }
 
 #[test]
+fn what_a_service_has_to_be_built_with_is_told() {
+    let folder = Folder::new("features");
+    folder.file("plain.toml", RIGHT);
+    let more = "[lifecycle]\nrun = true\n[archive]\nstores = [\"s3://bucket/logs?region=eu-west-3\"]\n[otlp]\nendpoint = \"http://127.0.0.1:1\"\n\
+                protocol = \"grpc\"\n[alerts.sinks.pager]\ntype = \"alertmanager\"\nurl = \"http://127.0.0.1:1\"\n\
+                [[redact.detectors]]\nname = \"badge\"\nregex = \"CB-[0-9]{8}\"\n";
+    folder.file("all.toml", &format!("{RIGHT}{more}"));
+    let told = folder.run(&["policy", "check", "--policy", "all.toml"]);
+    assert!(told.contains("built with the features: alerts, archive, otlp-grpc, regex, s3\n"), "{told}");
+    assert!(!folder.run(&["policy", "check", "plain.toml"]).contains("features"), "it takes none");
+}
+
+#[test]
 fn a_file_that_is_no_toml_is_not_said_to_be_right_otherwise() {
     let folder = Folder::new("torn");
     folder.file("torn.toml", "[storage]\nroot = \"logs\nlevel = 7\n");

@@ -77,6 +77,28 @@ fn a_log_is_whole_until_a_byte_of_it_is_another() {
 }
 
 #[test]
+fn a_typing_error_does_not_look_like_a_log_that_was_changed() {
+    let folder = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("verify-typing");
+    let _ = fs::remove_dir_all(&folder);
+    fs::create_dir_all(folder.join("empty")).unwrap();
+    fs::write(folder.join("wrong.toml"), "[storage]\nrooot = \"log\"\n").unwrap();
+    for (args, expected, said) in [
+        (vec!["verify"], 2, "which log?"),
+        (vec!["verify", "--policy", "missing.toml"], 3, "missing.toml"),
+        (vec!["verify", "--policy", "wrong.toml"], 3, "rooot"),
+        (vec!["verify", "--root", "nowhere"], 3, "no service has been started with it yet"),
+        (vec!["verify", "--root", "empty"], 1, "the service was not started yet"),
+    ] {
+        let (code, out, err) = dihya(&folder, &args);
+        assert!(
+            code == Some(expected) && (out.clone() + &err).contains(said),
+            "{args:?}: {code:?} {out}{err}"
+        );
+        assert!(!out.contains("--vkey"), "{args:?}: {out}");
+    }
+}
+
+#[test]
 fn a_key_and_a_checkpoint_that_were_kept_are_compared() {
     let (folder, _) = log("pinned");
     let (_, report) = json(&folder, &["verify", "--root", "log", "--json"]);

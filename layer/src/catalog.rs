@@ -228,7 +228,8 @@ impl fmt::Display for CatalogError {
             CatalogError::NoRoot { path } => {
                 write!(
                     f,
-                    "there is no folder {}; name the root of the log, or the policy that names it",
+                    "there is no folder {}: either no service has been started with it yet, or it is another folder: name the \
+                     root of the log, or the policy that names it",
                     path.display()
                 )
             }

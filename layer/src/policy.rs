@@ -10,6 +10,7 @@ mod check;
 mod defaults;
 pub(crate) mod detectors;
 mod error;
+mod features;
 mod file;
 mod given;
 mod hooks;

@@ -222,7 +222,13 @@ impl Verifier {
         let shards: Vec<&Shard> = catalog.shards.iter().filter(|shard| shard.base == base.path).collect();
         if known.has_ledger {
             base::missing(self, base, known, &shards, &mut report.findings);
-        } else if !shards.is_empty() {
+        } else {
+            // Without a shard it is no log at all, and whose key it has is no question.
+            if shards.is_empty() {
+                let is_about_its_key =
+                    |it: &Finding| matches!(it.defect, Defect::NoKey) && it.file.starts_with(&base.path);
+                report.findings.retain(|finding| !is_about_its_key(finding));
+            }
             report.findings.push(Finding::new(base.path.join(crate::ledger::FOLDER), Defect::MissingLedger));
         }
         report.bases.push(BaseReport {

@@ -120,10 +120,11 @@ impl Policy {
         if cfg!(feature = "alerts") {
             return;
         }
-        let sinks = self.delivery.sinks.iter().map(|sink| format!("alerts.sinks.{}", sink.name));
-        let hooks = self.hooks.iter().map(|hook| format!("hooks.{}", hook.name));
-        for key in sinks.chain(hooks) {
-            let expected = "no receiver: this program is built without delivery";
+        let sinks =
+            self.delivery.sinks.iter().map(|sink| (format!("alerts.sinks.{}", sink.name), "receiver"));
+        let hooks = self.hooks.iter().map(|hook| (format!("hooks.{}", hook.name), "hook over HTTP"));
+        for (key, what) in sinks.chain(hooks) {
+            let expected = format!("no {what}: this program is built without delivery");
             let problem = Problem::new(key, expected, "one");
             problems.push(problem.help("build it with the feature `alerts` of dihya"));
         }

@@ -33,9 +33,17 @@ root = "logs"
 # on_full = "block"          # the caller waits; "drop" loses the record, counted
 # block_limit = "5s"         # so long at most
 # sync = "batch"             # or a time such as "1s"
-# max_bytes = "20 GiB"       # the same for the shards of one channel
+# max_bytes = "20 GiB"       # above it the channel's oldest shards that may go do, before their time
 # backup = "archive"         # no purge without a verified archive; "none" needs no copy
 # shard_size = "256 MiB"     # a larger file is closed and the next begins
+
+# Where the signing key lies: outside of the root, so that whoever copies the log does not copy the key with it.
+# [integrity]
+# state = "/var/lib/my-service/dihya"
+
+# Where closed shards are archived to; audit and security are not purged without.
+# [archive]
+# stores = ["/mnt/archive/my-service"]
 
 # A channel of your own, which records only the fields it names.
 # [channels.billing]
@@ -87,6 +95,7 @@ keep_keys = []
 # protocol = "http/protobuf" # or "grpc"
 # channels = ["audit", "security"]
 # headers_file = "/etc/dihya/otlp.headers" # tokens, a line each: `name: value`
+
 # Detectors of anomalies look at the records as they are written: brute force, mass access, silence, tampering.
 # [alerts]
 # enabled = true

@@ -70,8 +70,10 @@ impl Defect {
                 "the archiving was interrupted, or somebody put it here: run `dihya archive` again, or move it away"
             }
             D::Encrypted { .. } => "to check its lines too, restore it with its key by `dihya restore`",
-            D::MissingLedger => "restore the folder `ledger` from a backup; or this is no root of a log",
-            D::NoKey => "name the key: --vkey KEY, as it was printed when the log was begun",
+            D::MissingLedger => {
+                "restore the folder `ledger` from a backup; or this is no root of a log, or the service was not started yet"
+            }
+            D::NoKey => "name the key, as `dihya key show` told it when the log was begun: --vkey KEY",
             D::ForeignKey { .. } => {
                 "either the pinned key is of another log, or all of this log was written anew by somebody else"
             }
