@@ -10,9 +10,9 @@ use tracing_subscriber::layer::SubscriberExt;
 use crate::peers::Pipe;
 
 /// Opens all built-in channels below `dir`, as the defaults have them but for one line: callers wait when the queue of
-/// `api` is full, since a dropped event costs nothing and would make a fine figure.
-pub fn open(dir: &Path) -> Result<(Dispatch, Box<dyn Pipe>), Box<dyn Error>> {
-    let policy = Policy::parse(&POLICY.replace("ROOT", &dir.display().to_string()), "bench.toml")?;
+/// `api` is full, since a dropped event costs nothing and would make a fine figure. `more` is added to the policy.
+pub fn open(dir: &Path, more: &str) -> Result<(Dispatch, Box<dyn Pipe>), Box<dyn Error>> {
+    let policy = Policy::parse(&(POLICY.replace("ROOT", &dir.display().to_string()) + more), "bench.toml")?;
     let (layer, guard) = dihya::open(policy)?;
     Ok((Dispatch::new(tracing_subscriber::registry().with(layer)), Box::new(OurPipe(guard))))
 }

@@ -26,6 +26,8 @@ use crate::ours;
 pub enum Peer {
     /// The layer: all channels open, full redaction, to a file.
     Ours,
+    /// The layer without its detectors of anomalies: what watching costs is the difference.
+    Unwatched,
     /// The registry and a layer that visits every field and keeps nothing: the floor of anything built on `tracing`.
     Visit,
     /// `fmt().json()` as it comes (current span and span list), to a sink.
@@ -42,8 +44,9 @@ pub enum Peer {
 
 impl Peer {
     /// Everybody, in the order of the tables.
-    pub const ALL: [Peer; 7] = [
+    pub const ALL: [Peer; 8] = [
         Peer::Ours,
+        Peer::Unwatched,
         Peer::Visit,
         Peer::JsonDefault,
         Peer::JsonCurrent,
@@ -56,6 +59,7 @@ impl Peer {
     pub fn name(self) -> &'static str {
         match self {
             Peer::Ours => "ours",
+            Peer::Unwatched => "unwatched",
             Peer::Visit => "visit",
             Peer::JsonDefault => "json_default",
             Peer::JsonCurrent => "json_cur",
@@ -69,6 +73,7 @@ impl Peer {
     pub fn title(self) -> &'static str {
         match self {
             Peer::Ours => "dihya, six channels, full redaction -> file",
+            Peer::Unwatched => "the same without detectors of anomalies",
             Peer::Visit => "registry + a layer that visits",
             Peer::JsonDefault => "fmt().json() default -> sink",
             Peer::JsonCurrent => "json_cur -> sink",
@@ -99,7 +104,8 @@ pub trait Pipe {
 pub fn open(peer: Peer, dir: &Path) -> Result<(Dispatch, Box<dyn Pipe>), Box<dyn Error>> {
     let registry = || tracing_subscriber::registry().with(LevelFilter::INFO);
     Ok(match peer {
-        Peer::Ours => ours::open(dir)?,
+        Peer::Ours => ours::open(dir, "")?,
+        Peer::Unwatched => ours::open(dir, "[alerts]\nenabled = false\n")?,
         Peer::Visit => (Dispatch::new(registry().with(VisitLayer)), Box::new(NoPipe)),
         Peer::JsonDefault => {
             let layer = tracing_subscriber::fmt::layer().json().with_writer(io::sink);
@@ -236,7 +242,7 @@ mod tests {
             tracing::dispatcher::with_default(&dispatch, || all_four(&Tracing::new()));
             pipe.drain(3).unwrap();
         }
-        let file = if peer == Peer::Ours { ours::LIVE_FILE } else { "peer.jsonl" };
+        let file = if matches!(peer, Peer::Ours | Peer::Unwatched) { ours::LIVE_FILE } else { "peer.jsonl" };
         let text = fs::read_to_string(scratch.path().join(file)).unwrap();
         text.lines().filter(|line| !dihya::seal::Seal::is(line.as_bytes())).map(str::to_owned).collect()
     }
@@ -253,7 +259,7 @@ mod tests {
 
     #[test]
     fn every_peer_that_writes_says_the_same_fields_and_not_the_disabled_event() {
-        for peer in [Peer::Ours, Peer::Lossless, Peer::RegexLossless, Peer::Slog] {
+        for peer in [Peer::Ours, Peer::Unwatched, Peer::Lossless, Peer::RegexLossless, Peer::Slog] {
             let lines = lines(peer);
             assert_eq!(lines.len(), 3, "{}", peer.name());
             assert!((330..560).contains(&lines[0].len()), "{}: {}", peer.name(), lines[0]);

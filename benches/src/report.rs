@@ -177,7 +177,7 @@ const fn figure(what: &'static str, name: &'static str, bound: Bound) -> Goal {
 }
 
 /// Ours redacts, routes and makes durable; the lossless appender does none of it, and that is the point.
-const GOALS: [Goal; 16] = [
+const GOALS: [Goal; 17] = [
     ratio(
         "lossless, burst p50",
         (Peer::Lossless, "burst_p50"),
@@ -246,6 +246,13 @@ const GOALS: [Goal; 16] = [
         (Peer::Lossless, "steady_p999"),
         (Peer::Ours, "steady_p999"),
         Bound::Times(1.0),
+        None,
+    ),
+    ratio(
+        "ours / ours unwatched, call CPU",
+        (Peer::Ours, "saturated_call_cpu"),
+        (Peer::Unwatched, "saturated_call_cpu"),
+        Bound::AtMostTimes(1.05),
         None,
     ),
     figure("ours, disabled", "disabled", Bound::AtMostNs(2.0)),
