@@ -78,8 +78,8 @@ pub(super) fn read(
         }
         let line = match line {
             Line::Whole(line) => line,
-            Line::Torn(_) => return wrong = Some("its last line has no end".to_owned()),
-            Line::TooLong(..) => return wrong = Some("a line is longer than any record".to_owned()),
+            Line::Torn => return wrong = Some("its last line has no end".to_owned()),
+            Line::TooLong => return wrong = Some("a line is longer than any record".to_owned()),
         };
         while let Some(items) = items.as_mut().filter(|_| left == 0) {
             match items.next() {

@@ -2,7 +2,7 @@
 
 use crate::ledger::ShardRef;
 
-use super::merkle::{Hash, Tree};
+use super::merkle::{self, Tree};
 use super::seal::Seal;
 
 /// What is known of a file's lines, from its first on.
@@ -23,10 +23,9 @@ type Time = [u8; 27];
 impl Lines {
     /// Adds whole lines.
     pub(crate) fn push(&mut self, lines: &[u8]) {
-        for line in lines.split_inclusive(|byte| *byte == b'\n') {
-            self.bytes += line.len() as u64;
-            let line = line.strip_suffix(b"\n").unwrap_or(line);
-            self.tree.push(Hash::leaf(line));
+        self.tree.push_lines(lines);
+        self.bytes += lines.len() as u64;
+        for line in merkle::lines(lines) {
             self.unsealed = !Seal::is(line);
             if self.unsealed {
                 self.records += 1;

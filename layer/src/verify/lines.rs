@@ -2,49 +2,69 @@
 
 use std::io::{self, Read};
 
+use crate::journal::merkle;
+
 /// One line, without its newline.
 pub(crate) enum Line<'a> {
     /// With an end.
     Whole(&'a [u8]),
     /// The end of the file came before the end of the line.
+    Torn,
+    /// Longer than any line of ours.
+    TooLong,
+}
+
+/// A part of a file.
+pub(crate) enum Piece<'a> {
+    /// Whole lines, each with its newline.
+    Lines(&'a [u8]),
+    /// The last line, which has no end.
     Torn(&'a [u8]),
-    /// Longer than any line of ours: its first bytes. What follows of it is not kept.
+    /// Longer than any line of ours: its first bytes, and how many there are. What follows of it is not kept.
     TooLong(&'a [u8], u64),
 }
 
 /// Hands on every line of a file.
-pub(crate) fn each(mut from: impl Read, mut to: impl FnMut(Line<'_>)) -> io::Result<()> {
+pub(crate) fn each(from: impl Read, mut to: impl FnMut(Line<'_>)) -> io::Result<()> {
+    pieces(from, |piece| match piece {
+        Piece::Lines(lines) => merkle::lines(lines).for_each(|line| to(Line::Whole(line))),
+        Piece::Torn(_) => to(Line::Torn),
+        Piece::TooLong(..) => to(Line::TooLong),
+    })
+}
+
+/// Hands on all of a file, many lines at a time.
+pub(crate) fn pieces(mut from: impl Read, mut to: impl FnMut(Piece<'_>)) -> io::Result<()> {
     let mut buffer = vec![0; CHUNK];
     let mut filled = 0;
     loop {
         if filled == buffer.len() {
             if filled >= LONGEST {
                 let more = skip_line(&mut from)?;
-                to(Line::TooLong(&buffer[..filled], filled as u64 + more));
+                to(Piece::TooLong(&buffer[..filled], filled as u64 + more));
                 filled = 0;
                 continue;
             }
             buffer.resize(filled * 2, 0);
         }
-        let n = match from.read(&mut buffer[filled..]) {
+        let room = buffer.len().min(filled + CHUNK);
+        let n = match from.read(&mut buffer[filled..room]) {
             Ok(0) => break,
             Ok(n) => n,
             Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
             Err(error) => return Err(error),
         };
-        let (mut start, mut searched) = (0, filled);
+        let searched = filled;
         filled += n;
-        while let Some(at) = memchr::memchr(b'\n', &buffer[searched..filled]) {
-            let end = searched + at;
-            to(Line::Whole(&buffer[start..end]));
-            start = end + 1;
-            searched = start;
+        if let Some(at) = memchr::memrchr(b'\n', &buffer[searched..filled]) {
+            let end = searched + at + 1;
+            to(Piece::Lines(&buffer[..end]));
+            buffer.copy_within(end..filled, 0);
+            filled -= end;
         }
-        buffer.copy_within(start..filled, 0);
-        filled -= start;
     }
     if filled > 0 {
-        to(Line::Torn(&buffer[..filled]));
+        to(Piece::Torn(&buffer[..filled]));
     }
     Ok(())
 }
@@ -86,12 +106,10 @@ mod tests {
 
     fn read(text: &[u8], step: usize) -> Vec<(char, usize)> {
         let mut lines = Vec::new();
-        each(Slow(text, step), |line| {
-            lines.push(match line {
-                Line::Whole(line) => ('w', line.len()),
-                Line::Torn(line) => ('t', line.len()),
-                Line::TooLong(_, bytes) => ('l', bytes as usize),
-            });
+        pieces(Slow(text, step), |piece| match piece {
+            Piece::Lines(some) => lines.extend(merkle::lines(some).map(|line| ('w', line.len()))),
+            Piece::Torn(line) => lines.push(('t', line.len())),
+            Piece::TooLong(_, bytes) => lines.push(('l', bytes as usize)),
         })
         .unwrap();
         lines

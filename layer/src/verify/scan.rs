@@ -10,8 +10,8 @@ use std::io::{self, Read};
 
 use super::finding::{Defect, Range, Witness};
 use super::keys::Keys;
-use super::lines::{self, Line};
-use crate::journal::merkle::{Hash, Tree};
+use super::lines::{self, Piece};
+use crate::journal::merkle::{self, Hash, Tree};
 use crate::journal::seal::Seal;
 
 /// What somebody knows of a log: its first `size` lines have this root.
@@ -79,23 +79,35 @@ pub(crate) fn scan(
     };
     work.next_claim = work.claims.first().map_or(u64::MAX, |claim| claim.size);
     let mut told = 0;
-    lines::each(from, |found| {
+    let mut leaves = Vec::new();
+    lines::pieces(from, |found| {
         match found {
-            Line::Whole(text) => {
-                let number = work.scan.tree.size();
-                if number == work.next_claim {
-                    work.compare_claims();
+            Piece::Lines(lines) => {
+                leaves.clear();
+                merkle::leaves(lines, &mut leaves);
+                let first = work.scan.tree.size();
+                // The tree is brought up to a line where it is looked at, and to the piece's end.
+                let mut in_tree = 0;
+                for (at, text) in merkle::lines(lines).enumerate() {
+                    let number = first + at as u64;
+                    let (claimed, seal) = (number == work.next_claim, Seal::is(text));
+                    if claimed || seal {
+                        work.scan.tree.extend(&leaves[in_tree..at]);
+                        in_tree = at;
+                    }
+                    if claimed {
+                        work.compare_claims();
+                    }
+                    if seal {
+                        work.seal(text);
+                    }
+                    line(number, text, leaves[at]);
+                    work.scan.bytes += text.len() as u64 + 1;
                 }
-                if Seal::is(text) {
-                    work.seal(text);
-                }
-                let leaf = Hash::leaf(text);
-                line(number, text, leaf);
-                work.scan.tree.push(leaf);
-                work.scan.bytes += text.len() as u64 + 1;
+                work.scan.tree.extend(&leaves[in_tree..]);
             }
-            Line::Torn(rest) => work.scan.torn = rest.len() as u64,
-            Line::TooLong(start, bytes) => {
+            Piece::Torn(rest) => work.scan.torn = rest.len() as u64,
+            Piece::TooLong(start, bytes) => {
                 work.defect(Defect::LineTooLong);
                 work.broken = true;
                 work.scan.suspicious = true;

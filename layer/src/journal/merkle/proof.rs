@@ -130,7 +130,7 @@ pub fn is_consistent(old: Head, new: Head, proof: &[Hash]) -> bool {
 /// The root of the tree over these leaves.
 pub fn root(leaves: &[Hash]) -> Hash {
     let mut tree = Tree::new();
-    leaves.iter().for_each(|leaf| tree.push(*leaf));
+    tree.extend(leaves);
     tree.root()
 }
 

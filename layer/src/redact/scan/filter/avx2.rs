@@ -1,4 +1,5 @@
-//! The filter with AVX2: 32 positions at a time, two times. The only unsafe code of the layer.
+//! The filter with AVX2: 32 positions at a time, two times. With `journal/merkle/pair/shani.rs` the only unsafe code of
+//! the layer.
 #![allow(unsafe_code, reason = "vector loads and the call into code compiled for AVX2; both argued in place")]
 
 use std::arch::x86_64::*;
