@@ -1,6 +1,7 @@
 //! `dihya archive`: closed shards into the archive.
 
 use std::fmt::Write as _;
+use std::num::NonZeroUsize;
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -27,6 +28,9 @@ pub(crate) struct Command {
     /// Only this shard, whether it is due or not; may be given several times
     #[arg(long, value_name = "CHANNEL/DAY")]
     shard: Vec<ShardId>,
+    /// So many threads [default: one per core]
+    #[arg(long, value_name = "N")]
+    threads: Option<NonZeroUsize>,
     /// As JSON, for programs
     #[arg(long)]
     json: bool,
@@ -43,6 +47,7 @@ Examples:
   dihya archive --dry-run                          what is due
   dihya archive                                    archives it; fit for a timer
   dihya archive --shard audit/2026-11-20           one shard, now
+  dihya archive --threads 1                        beside a service that needs the other cores
 
 Exit codes: 0 all of it is archived, 1 something is not (told on standard error), 2 not understood.";
 
@@ -58,6 +63,8 @@ impl Command {
         for base in without {
             answer.warn(&format!("{} has no ledger, and nothing is archived there", base.display()));
         }
+        let cores = || std::thread::available_parallelism().unwrap_or(NonZeroUsize::MIN);
+        let threads = self.threads.unwrap_or_else(cores);
         let mut out = Vec::new();
         for log in logs {
             let (due, alerts) = self.due(log, policy, clock)?;
@@ -73,7 +80,8 @@ impl Command {
             }
             let mut operation = opened.begin(Kind::Archive, log)?;
             let archiver = Archiver::open(policy, Arc::new(Local), &log.base, &log.ledger, clock.clone())
-                .map_err(|error| wrong(&error))?;
+                .map_err(|error| wrong(&error))?
+                .threads(threads);
             archiver.doubts().iter().for_each(|doubt| answer.warn(doubt));
             let mut bar = Bar::new(due.iter().map(|due| due.2).sum());
             let shards: Vec<(ShardId, PathBuf)> =

@@ -142,6 +142,20 @@ fn what_is_due_is_archived_and_can_be_restored() {
 }
 
 #[test]
+fn any_number_of_threads_makes_the_same_archive() {
+    let mut archives = Vec::new();
+    for line in ["archive", "archive --threads 1", "archive --threads 3"] {
+        let folder = Folder::new("threads", 30_000);
+        let (code, _, err) = folder.run(line);
+        assert_eq!((code, err.as_str()), (0, ""), "{line}");
+        archives.push(fs::read(folder.archive()).unwrap());
+    }
+    assert!(archives.iter().all(|archive| *archive == archives[0]));
+    let (code, _, err) = Folder::new("no-thread", 5).run("archive --threads 0");
+    assert_eq!(code, 2, "{err}");
+}
+
+#[test]
 fn a_foreign_file_is_told_of_and_stays() {
     let folder = Folder::new("foreign", 50);
     fs::create_dir_all(folder.archive().parent().unwrap()).unwrap();

@@ -8,6 +8,8 @@ mod read;
 mod source;
 
 #[cfg(feature = "archive")]
+mod check;
+#[cfg(feature = "archive")]
 mod crypt;
 #[cfg(feature = "archive")]
 mod due;
@@ -17,6 +19,8 @@ mod frames;
 mod history;
 #[cfg(feature = "archive")]
 mod pack;
+#[cfg(feature = "archive")]
+mod parallel;
 #[cfg(feature = "archive")]
 mod problem;
 #[cfg(feature = "archive")]

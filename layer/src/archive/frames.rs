@@ -9,9 +9,14 @@
 //! | 1 | descriptor: bit 7 would say that each entry has a checksum too; ours has none, since each frame ends with one |
 //! | 4 | `0x8F92EAB1` |
 
-use std::io::{self, Read, Seek, SeekFrom};
+use std::io::{self, Cursor, Read, Seek, SeekFrom};
+use std::path::Path;
 
+use zstd::bulk::Decompressor;
+
+use super::error::ReadError;
 use super::read::Frame;
+use super::source::Input;
 
 /// The seek table for frames of these sizes, compressed and uncompressed.
 pub(super) fn seek_table(sizes: &[(u32, u32)]) -> Vec<u8> {
@@ -63,6 +68,53 @@ pub(super) fn read_seek_table<R: Read + Seek + ?Sized>(input: &mut R) -> io::Res
     Ok((at == table_at).then_some(frames))
 }
 
+impl Frame {
+    /// Reads its compressed bytes into `stored`.
+    pub(super) fn fetch(
+        &self,
+        input: &mut dyn Input,
+        stored: &mut Vec<u8>,
+        path: &Path,
+    ) -> Result<(), ReadError> {
+        // Sizes come from the file: nobody's frame makes us take more memory than a line may need.
+        if self.len as usize > FRAME_MOST || self.stored as usize > FRAME_MOST {
+            return Err(self.damaged("a frame larger than any that is written", path));
+        }
+        stored.resize(self.stored as usize, 0);
+        let read = input.seek(SeekFrom::Start(self.at)).and_then(|_| input.read_exact(stored));
+        read.map_err(|source| match source.kind() {
+            io::ErrorKind::InvalidData => self.damaged("it does not decrypt", path),
+            io::ErrorKind::UnexpectedEof => self.damaged("it ends too early", path),
+            _ => ReadError::Io { path: path.into(), source },
+        })
+    }
+
+    /// Appends its bytes to `out`: all, or none.
+    pub(super) fn decode(
+        &self,
+        stored: &[u8],
+        decoder: &mut Decompressor<'_>,
+        out: &mut Vec<u8>,
+        path: &Path,
+    ) -> Result<(), ReadError> {
+        let (before, len) = (out.len(), self.len as usize);
+        out.reserve(len);
+        let mut end = Cursor::new(&mut *out);
+        end.set_position(before as u64);
+        let why = match decoder.decompress_to_buffer(stored, &mut end) {
+            Ok(n) if n == len => return Ok(()),
+            Ok(_) => "a frame of another length than the seek table says",
+            Err(_) => "it does not decompress to what was written",
+        };
+        out.truncate(before);
+        Err(self.damaged(why, path))
+    }
+
+    fn damaged(&self, why: &'static str, path: &Path) -> ReadError {
+        ReadError::Damaged { path: path.into(), offset: self.offset, why }
+    }
+}
+
 fn u32_at(bytes: &[u8], at: usize) -> u32 {
     bytes.get(at..at + 4).and_then(|b| b.try_into().ok()).map_or(0, u32::from_le_bytes)
 }
@@ -74,6 +126,8 @@ const ENTRY: usize = 8;
 const FOOTER: usize = 9;
 /// The format's own limit.
 const FRAMES_MOST: u64 = 0x800_0000;
+/// Ours are cut at the first line end after a MiB.
+const FRAME_MOST: usize = 64 << 20;
 
 #[cfg(test)]
 mod tests {

@@ -4,6 +4,9 @@ use std::io::{Read as _, Seek as _, SeekFrom};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+#[cfg(feature = "archive")]
+use zstd::bulk::Decompressor;
+
 use crate::storage::Storage;
 
 use super::error::ReadError;
@@ -51,7 +54,7 @@ enum Body {
         frames: Vec<Frame>,
         /// The one to be read next.
         next: usize,
-        decoder: zstd::bulk::Decompressor<'static>,
+        decoder: Decompressor<'static>,
         stored: Vec<u8>,
     },
 }
@@ -67,6 +70,25 @@ pub struct Frame {
     pub(super) at: u64,
     /// Its compressed bytes.
     pub(super) stored: u32,
+}
+
+/// A part of a shard, decoded or not.
+#[cfg(feature = "archive")]
+#[derive(Default)]
+pub(super) struct Part {
+    /// The frame that is to be decoded, if it is one.
+    frame: Option<Frame>,
+    stored: Vec<u8>,
+    /// Its bytes, once it is decoded.
+    pub(super) text: Vec<u8>,
+}
+
+#[cfg(feature = "archive")]
+impl Part {
+    /// Makes the text of what is kept in the file at `path`.
+    pub(super) fn decode(&mut self, decoder: &mut Decompressor<'_>, path: &Path) -> Result<(), ReadError> {
+        self.frame.map_or(Ok(()), |frame| frame.decode(&self.stored, decoder, &mut self.text, path))
+    }
 }
 
 /// Keys that read encrypted archives: none without the feature `archive`.
@@ -221,6 +243,27 @@ impl Reader {
         &self.held[self.given..]
     }
 
+    /// The next part as it is kept, for a thread that decodes it: a frame of an archive, about a MiB of a live shard.
+    /// `false` at the end. For a reader of which nothing else is asked.
+    #[cfg(feature = "archive")]
+    pub(super) fn part(&mut self, part: &mut Part) -> Result<bool, ReadError> {
+        part.text.clear();
+        match &mut self.body {
+            Body::Plain(source) => {
+                part.frame = None;
+                let read = source.take(BLOCK as u64).read_to_end(&mut part.text);
+                Ok(read.map_err(|source| ReadError::Io { path: self.path.clone(), source })? > 0)
+            }
+            Body::Frames { input, frames, next, .. } => {
+                part.frame = frames.get(*next).copied();
+                let Some(frame) = part.frame else { return Ok(false) };
+                frame.fetch(&mut **input, &mut part.stored, &self.path)?;
+                *next += 1;
+                Ok(true)
+            }
+        }
+    }
+
     /// Reads on, after what is held; what was given out goes. `false` at the end.
     fn fill(&mut self) -> Result<bool, ReadError> {
         self.held.drain(..self.given);
@@ -238,16 +281,8 @@ impl Reader {
             #[cfg(feature = "archive")]
             Body::Frames { input, frames, next, decoder, stored } => {
                 let Some(frame) = frames.get(*next) else { return Ok(false) };
-                let read = decode(&mut **input, frame, decoder, stored, &mut self.held);
-                if let Err(wrong) = read {
-                    self.held.truncate(before);
-                    return Err(match wrong {
-                        Wrong::Io(source) => ReadError::Io { path: self.path.clone(), source },
-                        Wrong::Bytes(why) => {
-                            ReadError::Damaged { path: self.path.clone(), offset: frame.offset, why }
-                        }
-                    });
-                }
+                frame.fetch(&mut **input, stored, &self.path)?;
+                frame.decode(stored, decoder, &mut self.held, &self.path)?;
                 *next += 1;
                 // An empty frame is not the end.
                 return Ok(true);
@@ -288,8 +323,7 @@ fn archived(mut input: Box<dyn Input>, path: &Path) -> Result<(Body, u64), ReadE
     })?;
     let frames = frames.ok_or_else(|| ReadError::Incomplete { path: path.into() })?;
     let len = frames.last().map_or(0, |frame| frame.offset + u64::from(frame.len));
-    let decoder =
-        zstd::bulk::Decompressor::new().map_err(|source| ReadError::Io { path: path.into(), source })?;
+    let decoder = Decompressor::new().map_err(|source| ReadError::Io { path: path.into(), source })?;
     Ok((Body::Frames { input, frames, next: 0, decoder, stored: Vec::new() }, len))
 }
 
@@ -298,46 +332,7 @@ fn archived(_: Box<dyn Input>, path: &Path) -> Result<(Body, u64), ReadError> {
     Err(ReadError::Unsupported { path: path.into() })
 }
 
-#[cfg(feature = "archive")]
-enum Wrong {
-    Io(std::io::Error),
-    Bytes(&'static str),
-}
-
-/// Appends one frame's bytes to `out`.
-#[cfg(feature = "archive")]
-fn decode(
-    input: &mut dyn Input,
-    frame: &Frame,
-    decoder: &mut zstd::bulk::Decompressor<'static>,
-    stored: &mut Vec<u8>,
-    out: &mut Vec<u8>,
-) -> Result<(), Wrong> {
-    let len = frame.len as usize;
-    // Sizes come from the file: nobody's frame makes us take more memory than a line may need.
-    if len > FRAME_MOST || frame.stored as usize > FRAME_MOST {
-        return Err(Wrong::Bytes("a frame larger than any that is written"));
-    }
-    stored.resize(frame.stored as usize, 0);
-    let read = input.seek(SeekFrom::Start(frame.at)).and_then(|_| input.read_exact(stored));
-    read.map_err(|error| match error.kind() {
-        std::io::ErrorKind::InvalidData => Wrong::Bytes("it does not decrypt"),
-        std::io::ErrorKind::UnexpectedEof => Wrong::Bytes("it ends too early"),
-        _ => Wrong::Io(error),
-    })?;
-    let before = out.len();
-    out.resize(before + len, 0);
-    match decoder.decompress_to_buffer(stored, &mut out[before..]) {
-        Ok(n) if n == len => Ok(()),
-        Ok(_) => Err(Wrong::Bytes("a frame shorter than the seek table says")),
-        Err(_) => Err(Wrong::Bytes("it does not decompress to what was written")),
-    }
-}
-
 /// Read at once from a live shard.
 const BLOCK: usize = 1 << 20;
 /// Records have 65,535 bytes at most; whatever is a thousand times as long is not waited for.
-const LINE_MOST: usize = 64 << 20;
-/// Frames are cut at the first line end after a MiB.
-#[cfg(feature = "archive")]
-const FRAME_MOST: usize = 64 << 20;
+pub(super) const LINE_MOST: usize = 64 << 20;

@@ -2,6 +2,7 @@
 //! under their names, in a folder of their own.
 
 use std::io::{self, Read};
+use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -12,13 +13,14 @@ use crate::policy::Policy;
 use crate::storage::{Kind, Storage};
 
 use super::address::Address;
+use super::check::verify;
 use super::crypt::Identities;
 use super::history::{History, Past, Receipt};
 use super::pack::Hashed;
 use super::problem::ArchiveError;
 use super::read::Reader;
 use super::run::{origin, stores};
-use super::steps::{hex, verify};
+use super::steps::hex;
 use super::store::Store;
 use super::store::folder::{beside, make_durable, remove_if_there};
 
@@ -127,8 +129,8 @@ impl<'a> Restorer<'a> {
         match self.storage.stat(target).map_err(ArchiveError::io("look at", target))? {
             None => Ok(false),
             Some(stat) if stat.kind == Kind::File => {
-                let mut reader = Reader::open(Arc::clone(&self.storage), target, self.identities)?;
-                match verify(&mut reader, past, &mut |_| Ok(())) {
+                let reader = Reader::open(Arc::clone(&self.storage), target, self.identities)?;
+                match verify(reader, past, NonZeroUsize::MIN, &mut |_| Ok(())) {
                     Ok(true) => Ok(true),
                     _ => Err(ArchiveError::Occupied { path: target.into() }),
                 }
@@ -183,11 +185,11 @@ impl<'a> Restorer<'a> {
             remove_if_there(&*self.storage, path).map_err(ArchiveError::io("remove", path))?;
         }
         let made = self.download(store, receipt, &copy).and_then(|()| {
-            let mut reader = Reader::open(Arc::clone(&self.storage), &copy, self.identities)?;
+            let reader = Reader::open(Arc::clone(&self.storage), &copy, self.identities)?;
             let file = self.storage.create(&unfinished).map_err(ArchiveError::io("make", &unfinished))?;
             let mut out = Hashed::new(file);
             let mut failed = None;
-            let whole = verify(&mut reader, past, &mut |block| {
+            let whole = verify(reader, past, NonZeroUsize::MIN, &mut |block| {
                 let written = io::Write::write_all(&mut out, block);
                 tick(out.bytes);
                 written.map_err(|error| {

@@ -1,6 +1,7 @@
 //! A run of the archiver over the shards of one base.
 
 use std::io;
+use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -13,6 +14,7 @@ use crate::storage::{Lock, Storage};
 
 use super::crypt::Recipients;
 use super::history::{History, Receipt};
+use super::pack::Packing;
 use super::problem::ArchiveError;
 use super::steps::Steps;
 use super::store::{self, Store};
@@ -25,6 +27,7 @@ pub struct Archiver<'a> {
     stores: Vec<Box<dyn Store>>,
     recipients: Recipients,
     level: i32,
+    threads: NonZeroUsize,
     ledger: &'a Ledger,
     clock: Clock,
     doubts: Vec<String>,
@@ -88,11 +91,19 @@ impl<'a> Archiver<'a> {
             stores,
             recipients,
             level: rules.level,
+            threads: NonZeroUsize::MIN,
             ledger,
             clock,
             doubts,
             _lock: lock,
         })
+    }
+
+    /// So many threads compress, and check what was compressed; one, the caller's own, if it is not said. A service that
+    /// archives by itself leaves it at that, since its cores are for its requests; the archive is the same, byte for byte,
+    /// whatever their number, but for what encryption draws by chance. Each takes some MiB of memory.
+    pub fn threads(self, threads: NonZeroUsize) -> Archiver<'a> {
+        Archiver { threads, ..self }
     }
 
     /// The same with stores of a test.
@@ -168,8 +179,7 @@ impl<'a> Archiver<'a> {
         let steps = Steps {
             storage: &self.storage,
             stores: &self.stores,
-            recipients: &self.recipients,
-            level: self.level,
+            packing: Packing { level: self.level, recipients: &self.recipients, threads: self.threads },
             origin: origin(self.ledger),
             signer: self.ledger.signer(),
             record,

@@ -19,14 +19,14 @@ use sha2::{Digest as _, Sha256};
 
 use crate::catalog::ShardId;
 use crate::journal::key::Signer;
-use crate::journal::merkle::Tree;
 use crate::journal::note::Checkpoint;
 use crate::ledger::Fact;
 use crate::storage::{Kind, Storage};
 
-use super::crypt::{Ephemeral, Recipients};
+use super::check::verify;
+use super::crypt::Ephemeral;
 use super::history::{self, Past, Receipt};
-use super::pack::{Hashed, pack};
+use super::pack::{Hashed, Packing};
 use super::problem::ArchiveError;
 use super::read::Reader;
 use super::store::Store;
@@ -36,8 +36,7 @@ use super::store::folder::{beside, remove_if_there};
 pub(super) struct Steps<'a> {
     pub(super) storage: &'a Arc<dyn Storage>,
     pub(super) stores: &'a [Box<dyn Store>],
-    pub(super) recipients: &'a Recipients,
-    pub(super) level: i32,
+    pub(super) packing: Packing<'a>,
     /// `<service>/<instance or "-">`
     pub(super) origin: &'a str,
     pub(super) signer: &'a Signer,
@@ -103,7 +102,7 @@ impl Steps<'_> {
         past: &Past,
         tick: &mut dyn FnMut(u64),
     ) -> Result<(PathBuf, Packed), ArchiveError> {
-        let file = self.staged(source, !self.recipients.is_empty());
+        let file = self.staged(source, !self.packing.recipients.is_empty());
         let noted = note_of(source);
         if let Some(packed) = self.noted(&noted, &file)? {
             return Ok((file, packed));
@@ -141,15 +140,15 @@ impl Steps<'_> {
     ) -> io::Result<Packed> {
         let mut out = Hashed::new(self.storage.create(file)?);
         let shard = self.storage.read(source, 0)?;
-        pack(shard, self.level, self.recipients, own, &mut out, tick)?;
+        self.packing.pack(shard, own, &mut out, tick)?;
         out.file.sync()?;
-        Ok(Packed { bytes: out.bytes, sha256: hex(out.hash), recipients: self.recipients.texts() })
+        Ok(Packed { bytes: out.bytes, sha256: hex(out.hash), recipients: self.packing.recipients.texts() })
     }
 
     /// Decrypts and decompresses what was packed, and holds it against the ledger.
     fn check(&self, shard: &ShardId, past: &Past, file: &Path, own: &Ephemeral) -> Result<(), ArchiveError> {
-        let mut reader = Reader::open(Arc::clone(self.storage), file, &own.identities())?;
-        let found = verify(&mut reader, past, &mut |_| Ok(()))?;
+        let reader = Reader::open(Arc::clone(self.storage), file, &own.identities())?;
+        let found = verify(reader, past, self.packing.threads, &mut |_| Ok(()))?;
         if found { Ok(()) } else { Err(ArchiveError::Differs { shard: shard.clone() }) }
     }
 
@@ -172,7 +171,7 @@ impl Steps<'_> {
             _ => false,
         };
         // Packed under other recipients, it is packed again.
-        Ok(Some(packed).filter(|packed| whole && packed.recipients == self.recipients.texts()))
+        Ok(Some(packed).filter(|packed| whole && packed.recipients == self.packing.recipients.texts()))
     }
 
     /// The signed tree head that goes beside the archive: the one that was published, if it is the final one, for the
@@ -328,31 +327,6 @@ impl Steps<'_> {
     fn tell(&self, fact: Fact) -> Result<(), ArchiveError> {
         (self.record)(fact).map_err(|source| ArchiveError::Ledger { source })
     }
-}
-
-/// Whether the lines are those that the ledger has of the shard. An abandoned one may have more behind them. `out` gets
-/// all bytes as they are read, before it is known.
-pub(super) fn verify(
-    reader: &mut Reader,
-    past: &Past,
-    out: &mut dyn FnMut(&[u8]) -> io::Result<()>,
-) -> Result<bool, super::ReadError> {
-    let path = reader.path().to_owned();
-    let mut give =
-        |bytes: &[u8]| out(bytes).map_err(|source| super::ReadError::Io { path: path.clone(), source });
-    let mut tree = Tree::new();
-    while let Some(block) = reader.block()? {
-        give(block)?;
-        if past.abandoned {
-            let left = usize::try_from(past.end.size - tree.size()).unwrap_or(usize::MAX);
-            block.split_inclusive(|byte| *byte == b'\n').take(left).for_each(|line| tree.push_lines(line));
-        } else {
-            tree.push_lines(block);
-        }
-    }
-    give(reader.rest())?;
-    let whole = past.abandoned || reader.rest().is_empty();
-    Ok(whole && tree.size() == past.end.size && tree.root() == past.end.root)
 }
 
 /// Length and SHA-256 of all that is read.

@@ -6,6 +6,7 @@ mod read;
 mod s3;
 mod stores;
 mod support;
+mod threads;
 
 use std::ffi::OsString;
 use std::io::Write as _;

@@ -1,6 +1,7 @@
 //! What is packed is read again, by us and by others, from any place.
 
 use std::io::{Cursor, Read as _, Write as _};
+use std::num::NonZeroUsize;
 use std::path::Path;
 use std::process::{Command, Stdio};
 use std::sync::Arc;
@@ -9,7 +10,7 @@ use age::secrecy::ExposeSecret as _;
 use proptest::prelude::*;
 
 use crate::archive::crypt::{Ephemeral, Identities, Recipients};
-use crate::archive::pack::pack;
+use crate::archive::pack::Packing;
 use crate::archive::tests::program;
 use crate::archive::{ReadError, Reader};
 use crate::storage::Memory;
@@ -33,8 +34,14 @@ pub(super) fn lines(count: usize) -> Vec<u8> {
 
 /// The bytes of the archive of `shard`.
 pub(super) fn packed(shard: &[u8], recipients: &Recipients) -> Vec<u8> {
+    packed_by(NonZeroUsize::MIN, 3, shard, recipients)
+}
+
+/// The same, made by so many threads at another level.
+pub(super) fn packed_by(threads: NonZeroUsize, level: i32, shard: &[u8], recipients: &Recipients) -> Vec<u8> {
     let mut out = Vec::new();
-    let bytes = pack(shard, 3, recipients, &Ephemeral::new(), &mut out, &mut |_| {}).expect("memory");
+    let packing = Packing { level, recipients, threads };
+    let bytes = packing.pack(shard, &Ephemeral::new(), &mut out, &mut |_| {}).expect("memory");
     assert_eq!(bytes, shard.len() as u64);
     out
 }
