@@ -5,10 +5,10 @@ use std::io;
 use std::num::NonZeroUsize;
 use std::path::Path;
 
-use memchr::memchr_iter;
+use memchr::{memchr, memrchr};
 use zstd::bulk::Decompressor;
 
-use crate::journal::merkle::{Hash, Tree};
+use crate::journal::merkle::{self, Hash, Tree};
 
 use super::error::ReadError;
 use super::history::Past;
@@ -26,10 +26,10 @@ pub(super) fn verify(
     let path = reader.path().to_owned();
     let failed = |source| ReadError::Io { path: path.clone(), source };
     let mut tree = Tree::new();
-    let mut push = |leaf| {
-        if !past.abandoned || tree.size() < past.end.size {
-            tree.push(leaf);
-        }
+    let mut push = |leaves: &[Hash]| {
+        let room = if past.abandoned { past.end.size.saturating_sub(tree.size()) } else { u64::MAX };
+        let room = usize::try_from(room).unwrap_or(usize::MAX);
+        tree.extend(&leaves[..leaves.len().min(room)]);
     };
     let mut bytes = 0;
     // A line that has begun. Our frames end with whole lines; those of another tool need not.
@@ -58,8 +58,8 @@ pub(super) fn verify(
                 return Ok(());
             };
             begun.extend_from_slice(&text[..first]);
-            push(Hash::leaf(&begun));
-            piece.leaves.drain(..).for_each(&mut push);
+            push(&[Hash::leaf(&begun)]);
+            push(&piece.leaves);
             begun.clear();
             begun.extend_from_slice(&text[piece.last..]);
             Ok(())
@@ -85,12 +85,11 @@ impl Piece {
     fn look(&mut self, decoder: &mut Decompressor<'_>, path: &Path) {
         self.failed = self.part.decode(decoder, path).err();
         let text = &self.part.text;
-        let mut ends = memchr_iter(b'\n', text);
-        self.first = ends.next();
-        self.last = self.first.map_or(0, |first| first + 1);
-        for end in ends {
-            self.leaves.push(Hash::leaf(&text[self.last..end]));
-            self.last = end + 1;
+        self.first = memchr(b'\n', text);
+        self.last = memrchr(b'\n', text).map_or(0, |last| last + 1);
+        self.leaves.clear();
+        if let Some(first) = self.first {
+            merkle::leaves(&text[first + 1..self.last], &mut self.leaves);
         }
     }
 }
