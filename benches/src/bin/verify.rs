@@ -1,9 +1,9 @@
 //! What verifying costs beside the hashing that it cannot do without.
 //!
 //! `cargo run -p dihya-benches --release --bin verify -- [--folder DIR] [--mib N] [--seal N] [--rounds N]` writes a log of
-//! four shards, then takes turns: the bare work (SHA-256 over each leaf and each inner node, the lines already in memory
-//! and cut), `Verifier` on one thread, `Verifier` on two. The least of all rounds counts: a busy machine can only add.
-//! The first two are compared by the thread's CPU time, one thread and two by the clock on the wall.
+//! four shards, then takes turns: the bare work (SHA-256 over each leaf and each inner node, one after another, the lines
+//! already in memory and cut), `Verifier` on one thread, `Verifier` on two. The least of all rounds counts: a busy machine
+//! can only add. The first two are compared by the thread's CPU time, one thread and two by the clock on the wall.
 //!
 //! Prints one line of JSON. Exit code 1: one core does less than 80 % of the bare work's speed. 2: wrong arguments.
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "its output is its purpose")]
