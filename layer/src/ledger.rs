@@ -74,6 +74,9 @@ impl Ledger {
         if ledger.storage.stat(&path)?.is_none() {
             drop(ledger.storage.create(&path)?);
             ledger.storage.sync_dir(&ledger.folder)?;
+        } else {
+            // Also of an empty one: a cut may have emptied it whose sync failed.
+            ledger.state().unproven = true;
         }
         let torn = ledger.catch_up(&mut ledger.state())?;
         drop(lock);
@@ -193,6 +196,8 @@ impl Ledger {
         let cut = offset - state.bytes;
         crate::journal::recover::quarantine(&*self.storage, &self.folder, &path, state.bytes)
             .map_err(io::Error::other)?;
+        // If the sync fails, what was cut may come back in the place of what is written next.
+        state.unproven = true;
         let mut file = self.storage.open(&path)?;
         file.truncate(state.bytes)?;
         file.sync()?;
@@ -469,6 +474,44 @@ mod tests {
         let reading = open(&left).unwrap().read().unwrap();
         assert_eq!(reading.problems, []);
         assert_eq!(shards(&reading), ["app/1", "app/2", "app/3"]);
+    }
+
+    #[test]
+    fn what_was_cut_by_an_open_whose_sync_failed_does_not_come_back() {
+        for before in [0, 1] {
+            let disk = disk();
+            (0..before).for_each(|n| drop(open(&disk).unwrap().append(fact(n)).unwrap()));
+            drop(open(&disk).unwrap());
+            let path = Path::new("/log/ledger/ledger.jsonl");
+            let mut file = disk.open(path).unwrap();
+            file.append(&[b'x'; 300]).unwrap();
+            file.sync().unwrap();
+            // It is cut, and the disk does not take that.
+            disk.fault_on(Step::Sync, "/log/ledger/ledger.jsonl", Fault::Lost(io::ErrorKind::Other));
+            assert!(open(&disk).is_err(), "the positive control");
+            let disk = disk.kill();
+            open(&disk).unwrap().append(fact(7)).unwrap();
+            let reading = open(&disk.power_cut(0)).unwrap().read().unwrap();
+            assert_eq!(reading.problems, [], "{before} entries before");
+            assert!(shards(&reading).contains(&"app/7"));
+        }
+    }
+
+    #[test]
+    fn nor_does_what_was_cut_by_an_append_whose_sync_failed() {
+        let disk = disk();
+        let ledger = open(&disk).unwrap();
+        ledger.append(fact(1)).unwrap();
+        // Another process dies while it writes.
+        let mut file = disk.open(Path::new("/log/ledger/ledger.jsonl")).unwrap();
+        file.append(&[b'x'; 300]).unwrap();
+        file.sync().unwrap();
+        disk.fault_on(Step::Sync, "/log/ledger/ledger.jsonl", Fault::Lost(io::ErrorKind::Other));
+        assert!(ledger.append(fact(2)).is_err(), "the positive control");
+        disk.heal();
+        ledger.append(fact(3)).unwrap();
+        let reading = open(&disk.power_cut(0)).unwrap().read().unwrap();
+        assert_eq!((reading.problems.as_slice(), shards(&reading)), (&[][..], vec!["app/1", "app/3"]));
     }
 
     #[test]
