@@ -480,8 +480,11 @@ mod tests {
     fn what_was_cut_by_an_open_whose_sync_failed_does_not_come_back() {
         for before in [0, 1] {
             let disk = disk();
-            (0..before).for_each(|n| drop(open(&disk).unwrap().append(fact(n)).unwrap()));
-            drop(open(&disk).unwrap());
+            let ledger = open(&disk).unwrap();
+            for n in 0..before {
+                ledger.append(fact(n)).unwrap();
+            }
+            drop(ledger);
             let path = Path::new("/log/ledger/ledger.jsonl");
             let mut file = disk.open(path).unwrap();
             file.append(&[b'x'; 300]).unwrap();
