@@ -62,8 +62,8 @@ pub(super) static FAULTS: &[Fault] = &[
         "a detector off",
         SCAN,
         [
-            "detector.kind == DetectorKind::Credential ||",
-            "detector.name != \"jwt\" && detector.kind == DetectorKind::Credential ||",
+            "(0..DETECTORS.len()).filter(on), &policy.detectors",
+            "(0..DETECTORS.len()).filter(|index| DETECTORS[*index].name != \"jwt\"), &policy.detectors",
         ],
         "no JWT is found",
         "leaks::the_message_shows_no_secret",
