@@ -267,7 +267,7 @@ fn what_is_no_log_is_told_apart() {
 }
 
 #[test]
-fn a_thousand_shards_are_planned() {
+fn a_thousand_shards_are_planned_and_told_of() {
     let shards: Vec<(&str, i64)> = ["app", "api", "audit", "security"]
         .into_iter()
         .flat_map(|c| (1..=250).map(move |day| (c, day)))
@@ -278,4 +278,8 @@ fn a_thousand_shards_are_planned() {
     println!("1,000 shards: `dihya plan` took {:?}", begin.elapsed());
     let plan: Value = serde_json::from_str(&run.out).unwrap();
     assert_eq!(plan["logs"][0]["decisions"].as_array().unwrap().len(), 1000);
+    let begin = std::time::Instant::now();
+    let run = folder.run("status");
+    println!("1,000 shards: `dihya status` took {:?}", begin.elapsed());
+    assert_eq!(run.out.lines().filter(|line| line.contains(" 250 ")).count(), 4, "{}{}", run.out, run.err);
 }
