@@ -288,6 +288,17 @@ detectors! {
 }
 
 impl Policy {
+    /// Canaries that nobody looks for warn nobody.
+    pub(super) fn canary_remarks(&self, remarks: &mut Vec<String>) {
+        let looks = |detector: &DetectorPolicy| detector.name == "leak_suspected" && detector.enabled;
+        let are_sought = self.alerts.enabled && self.alerts.detectors.iter().any(looks);
+        if !self.alerts.canaries.is_empty() && !are_sought {
+            remarks.push(
+                "alerts.canaries: nothing looks for them, since leak_suspected is switched off".to_owned(),
+            );
+        }
+    }
+
     pub(super) fn canary_problems(&self, problems: &mut Vec<Problem>) {
         let canaries = self.alerts.canaries.len();
         if canaries > rules::CANARIES_MOST {
@@ -388,6 +399,18 @@ mod tests {
         assert!(report.contains("at most 16 canaries"), "{report}");
         assert!(wrong("[alerts]\ncooldown = \"2d\"").contains("ms, s, min, h"));
         assert!(wrong("[alerts.detectors.volume_drop]\nseverity = \"bad\"").contains("\"critical\""));
+    }
+
+    #[test]
+    fn canaries_that_nobody_looks_for_are_told_of() {
+        let told = |text: &str| {
+            let advice = parse(text).unwrap().advice();
+            advice.iter().any(|remark| remark.starts_with("alerts.canaries"))
+        };
+        let canaries = "[alerts]\ncanaries = [\"planted-0001\"]\n";
+        assert!(!told(canaries) && !told("[alerts]\nenabled = false"));
+        assert!(told(&format!("{canaries}enabled = false")));
+        assert!(told(&format!("{canaries}[alerts.detectors.leak_suspected]\nenabled = false")));
     }
 
     #[test]

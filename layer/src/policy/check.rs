@@ -47,6 +47,7 @@ impl Policy {
         }
         self.state_remarks(&mut remarks);
         self.detector_remarks(&mut remarks);
+        self.canary_remarks(&mut remarks);
         remarks
     }
 
