@@ -2,7 +2,7 @@
 
 use std::io;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use sha2::{Digest as _, Sha256};
 
@@ -169,12 +169,17 @@ fn note(
     found: &mut Vec<Finding>,
 ) -> (PathBuf, Option<String>) {
     let path = source::beside(&shard.path, &shard.id);
-    let note = base::read_text(&*verifier.storage, &path, found);
-    if note.is_none() && live && shard.bytes > 0 {
-        std::thread::sleep(PUBLISHED_WITHIN);
-        return (path.clone(), base::read_text(&*verifier.storage, &path, found));
+    let until = (live && shard.bytes > 0).then(|| Instant::now() + PUBLISHED_WITHIN);
+    loop {
+        match source::text(&*verifier.storage, &path) {
+            Ok(None) if until.is_some_and(|until| Instant::now() < until) => std::thread::sleep(LOOK_EVERY),
+            Ok(note) => return (path, note),
+            Err(error) => {
+                found.push(Finding::new(&path, Defect::Unread(error.to_string())));
+                return (path, None);
+            }
+        }
     }
-    (path, note)
 }
 
 fn digest(storage: &dyn Storage, path: &Path, progress: &mut dyn FnMut(u64)) -> io::Result<String> {
@@ -194,4 +199,6 @@ fn digest(storage: &dyn Storage, path: &Path, progress: &mut dyn FnMut(u64)) -> 
     }
 }
 
-const PUBLISHED_WITHIN: Duration = Duration::from_millis(1500);
+/// A second, and what a slow disk may add.
+const PUBLISHED_WITHIN: Duration = Duration::from_secs(3);
+const LOOK_EVERY: Duration = Duration::from_millis(100);
