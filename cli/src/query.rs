@@ -127,6 +127,9 @@ impl Command {
                 "note: shards archived in {stores} are not read; `dihya restore` brings them here\n"
             ));
         }
+        if catalog.shards.is_empty() && !self.follow {
+            answer.err.push_str("note: there are no records here yet\n");
+        }
         let summary = reading.on_record(&policy, &catalog, &mut answer, |query| {
             self.show(query, places, &catalog, &identities, &mut out)
         })?;
