@@ -36,10 +36,9 @@ pub(super) fn run(
         for _ in 0..threads {
             scope.spawn(|| {
                 let mut buffer = Vec::new();
-                while let Some((stream, index)) = desk.take() {
-                    let read = read(storage, identities, &scanner, streams[stream][index], &mut buffer);
-                    desk.give(stream, index, read);
-                }
+                desk.work(|stream, index| {
+                    read(storage, identities, &scanner, streams[stream][index], &mut buffer)
+                });
             });
         }
         let _ending = Ending(&desk);
@@ -168,6 +167,15 @@ impl Desk {
         Desk { state: Mutex::new(state), changed: Condvar::new(), most: 2 * threads + streams.len() }
     }
 
+    /// Reads pieces until there are none. A panic ends all, and is passed on by the scope of the threads.
+    fn work(&self, mut read: impl FnMut(usize, usize) -> io::Result<Matches>) {
+        let _panicking = Panicking(self);
+        while let Some((stream, index)) = self.take() {
+            let found = read(stream, index);
+            self.give(stream, index, found);
+        }
+    }
+
     /// The next piece to read; `None` when there is nothing left to do.
     fn take(&self) -> Option<(usize, usize)> {
         let mut state = self.lock();
@@ -225,5 +233,51 @@ impl Drop for Ending<'_> {
     }
 }
 
+/// What a thread that panics has taken is never given back: nobody may wait for it.
+struct Panicking<'a>(&'a Desk);
+
+impl Drop for Panicking<'_> {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            drop(Ending(self.0));
+        }
+    }
+}
+
 /// Of each channel; a thousand records or so.
 const SAMPLE: u64 = 256 * 1024;
+
+#[cfg(test)]
+mod tests {
+    use std::panic::{AssertUnwindSafe, catch_unwind};
+    use std::sync::mpsc::channel;
+    use std::time::Duration;
+
+    use super::*;
+
+    #[test]
+    fn a_thread_that_panics_ends_all_and_is_passed_on() {
+        let (tell, told) = channel();
+        std::thread::spawn(move || {
+            let progress = Progress { pieces: 9, taken: 0, merged: 0, ready: BTreeMap::new() };
+            let state = State { streams: vec![progress], stop: false };
+            let desk = Desk { state: Mutex::new(state), changed: Condvar::new(), most: 4 };
+            let mut found = Vec::new();
+            let ended = catch_unwind(AssertUnwindSafe(|| {
+                std::thread::scope(|scope| {
+                    scope.spawn(|| {
+                        desk.work(|_, index| {
+                            assert!(index != 2, "at the third");
+                            Ok(Matches::default())
+                        });
+                    });
+                    let _ending = Ending(&desk);
+                    found.extend((0..4).map(|index| desk.wait(0, index).is_ok()));
+                });
+            }));
+            let _ = tell.send((ended.is_err(), found));
+        });
+        let told = told.recv_timeout(Duration::from_secs(20)).expect("nobody waits for ever");
+        assert_eq!(told, (true, vec![true, true, false, false]));
+    }
+}

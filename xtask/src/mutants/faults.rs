@@ -103,13 +103,6 @@ pub(super) static FAULTS: &[Fault] = &[
         "leaks::grouped_digits_show_no_number_of_a_person",
     ),
     fault(
-        "no-break spaces between digits",
-        NUMBER,
-        ["[0xc2, 0xa0, ..] => Some(2),", ""],
-        "numbers grouped by U+00A0 stay",
-        "leaks::grouped_digits_show_no_number_of_a_person",
-    ),
-    fault(
         "card by Luhn alone",
         NUMBER,
         [
