@@ -340,7 +340,8 @@ fn a_really_failing_fdatasync_moves_to_another_file_and_is_not_repeated() {
     for line in trace.lines().filter(|line| line.contains("fdatasync(")) {
         let file = line.split(['<', '>']).nth(1).unwrap();
         assert!(!poisoned.contains(&file), "synced again after it failed: {file}");
-        if line.contains("EIO") {
+        // Any other file is written anew as a whole, under the same name.
+        if line.contains("EIO") && file.ends_with(".jsonl") {
             poisoned.push(file);
         }
     }
