@@ -92,12 +92,12 @@ impl Rules {
 
     /// The plan of a callsite.
     pub(crate) fn event(&self, metadata: &'static Metadata<'static>) -> Arc<Plan> {
-        get_or_insert(&self.plans.events, address(metadata), usize::MAX, || self.plan(metadata))
+        get_or_insert(&self.plans.events, address(metadata), usize::MAX, |_| self.plan(metadata))
     }
 
     /// The plan of `log` records of one target and level; `fields` are those of the callsite they share.
     pub(crate) fn log(&self, fields: &Metadata<'_>, normal: &Metadata<'_>) -> Arc<Plan> {
-        let compile = || {
+        let compile = |_: &_| {
             let channel = route::by_rules(&self.policy, normal.target(), normal.level());
             let names = || fields.fields().iter().map(|field| field.name());
             let mut plan = self.compile(channel, *normal.level(), None, normal.target(), names());
@@ -111,6 +111,15 @@ impl Rules {
         };
         let bound = if normal.target().len() > ENVELOPE_MAX { 0 } else { LOG_PLANS };
         get_or_insert(&self.plans.logs, (normal.target().to_owned(), *normal.level()), bound, compile)
+    }
+
+    /// The plan of a record made by hand.
+    pub(crate) fn direct(&self, direct: Direct) -> Arc<Plan> {
+        let compile = |direct: &Direct| {
+            let names = direct.names.iter().copied();
+            self.compile(direct.channel, direct.level, Some(direct.event_name), direct.target, names)
+        };
+        get_or_insert(&self.plans.direct, direct, DIRECT_PLANS, compile)
     }
 
     /// Plans of a span's fields.
@@ -284,6 +293,18 @@ struct Plans {
     spans: RwLock<HashMap<usize, Arc<[FieldPlan]>>>,
     /// `log` records share five callsites, so that theirs go by target and level.
     logs: RwLock<HashMap<(String, tracing_core::Level), Arc<Plan>>>,
+    /// Records made by hand have no callsite.
+    direct: RwLock<HashMap<Direct, Arc<Plan>>>,
+}
+
+/// What the plan of a record made by hand depends on.
+#[derive(Debug, PartialEq, Eq, Hash)]
+pub(crate) struct Direct {
+    pub(crate) channel: Channel,
+    pub(crate) level: tracing_core::Level,
+    pub(crate) event_name: &'static str,
+    pub(crate) target: &'static str,
+    pub(crate) names: Vec<&'static str>,
 }
 
 pub(crate) fn address(metadata: &'static Metadata<'static>) -> usize {
@@ -294,12 +315,12 @@ fn get_or_insert<K: Eq + std::hash::Hash>(
     map: &RwLock<HashMap<K, Arc<Plan>>>,
     key: K,
     bound: usize,
-    compile: impl FnOnce() -> Plan,
+    compile: impl FnOnce(&K) -> Plan,
 ) -> Arc<Plan> {
     if let Some(plan) = map.read().unwrap_or_else(PoisonError::into_inner).get(&key) {
         return Arc::clone(plan);
     }
-    let plan = Arc::new(compile());
+    let plan = Arc::new(compile(&key));
     let mut map = map.write().unwrap_or_else(PoisonError::into_inner);
     if map.len() < bound {
         map.insert(key, Arc::clone(&plan));
@@ -309,6 +330,9 @@ fn get_or_insert<K: Eq + std::hash::Hash>(
 
 /// A target of a `log` record may be made at run time: past this many, plans are compiled per event.
 const LOG_PLANS: usize = 1024;
+
+/// Names are static, but a program may leak as many as it likes.
+const DIRECT_PLANS: usize = 1024;
 
 const LOG_FIELDS: [&str; 4] = ["log.target", "log.module_path", "log.file", "log.line"];
 

@@ -1,10 +1,11 @@
 //! The direct path: a record that goes to its channel without passing any subscriber or filter.
 
 use std::fmt;
+use std::sync::Arc;
 
 use tracing_core::Level;
 
-use crate::callsite::{Action, Plan, Rules};
+use crate::callsite::{Action, Direct, Plan, Rules};
 use crate::channel::Channel;
 use crate::redact::label::Label;
 use crate::thread;
@@ -97,9 +98,15 @@ impl Record {
         self.channel
     }
 
-    pub(crate) fn plan(&self, rules: &Rules, target: &str) -> Plan {
+    pub(crate) fn plan(&self, rules: &Rules, target: &'static str) -> Arc<Plan> {
         let names = self.fields.iter().map(|(name, _)| *name).chain(self.message.as_ref().map(|_| "message"));
-        rules.compile(self.channel, self.level, Some(self.event_name), target, names)
+        rules.direct(Direct {
+            channel: self.channel,
+            level: self.level,
+            event_name: self.event_name,
+            target,
+            names: names.collect(),
+        })
     }
 
     pub(crate) fn fill(&self, plan: &Plan, values: &mut Values) {
@@ -157,5 +164,30 @@ impl Receipt {
 impl fmt::Debug for Receipt {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Receipt").field("channel", &self.channel).field("id", &self.id()).finish()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{Policy, Sector};
+
+    #[test]
+    fn records_alike_share_a_plan_and_others_do_not() {
+        let rules = Rules::new(Policy::sector(Sector::Generic));
+        let record = || Record::audit("e").field("a", 1);
+        let plan = record().plan(&rules, "direct");
+        assert!(Arc::ptr_eq(&plan, &record().plan(&rules, "direct")));
+        let others = [
+            (Record::security("e").field("a", 1), "direct"),
+            (Record::audit("f").field("a", 1), "direct"),
+            (record().level(Level::WARN), "direct"),
+            (record().message("m"), "direct"),
+            (Record::audit("e").field("password", 1), "direct"),
+            (record(), "panic"),
+        ];
+        for (other, target) in others {
+            assert!(!Arc::ptr_eq(&plan, &other.plan(&rules, target)), "{other:?}");
+        }
     }
 }
