@@ -48,7 +48,7 @@ impl Recording<'_> {
             let (own, state) = (base.path.join("ledger"), known.state.clone());
             if wrong.iter().any(|f| f.file.starts_with(&own) || f.file.starts_with(&state)) {
                 notes.push_str(&format!(
-                    "note: the ledger of {name} is not whole, and nothing is entered in it\n"
+                    "note: nothing is entered in the ledger of {name}, which is missing or not whole\n"
                 ));
                 continue;
             }
