@@ -4,6 +4,7 @@
 #![allow(clippy::unwrap_used, reason = "a test fails by it; what is unwrapped shows no secret")]
 
 use std::collections::BTreeSet;
+use std::fmt::{self, Write as _};
 use std::process::Output;
 
 use dihya::fmt::{RedactedFields, RedactedWriter, redacted};
@@ -31,6 +32,15 @@ fn leaks(output: &Output, seed: u64) -> Vec<Canary> {
 fn shows(output: &Output, text: &str) -> bool {
     let all = [&output.stdout[..], &output.stderr[..]].concat();
     String::from_utf8_lossy(&all).contains(text)
+}
+
+/// Writes each character by itself.
+struct Slowly<'a>(&'a str);
+
+impl fmt::Display for Slowly<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.chars().try_for_each(|char| f.write_char(char))
+    }
 }
 
 /// A service with our layer and a `fmt` layer on stdout, in this way; it logs every canary in several.
@@ -62,7 +72,15 @@ fn serve(way: &str, seed: u64) {
         let _in = span.enter();
         span.record("late", format_args!("token={secret}"));
         match canary.detector() {
-            "key" => tracing::error!(api_key = secret, "login password={secret} refused"),
+            "key" => {
+                tracing::error!(api_key = secret, "login password={secret} refused");
+                // If it were cut where it becomes too long to examine, most of the secret would stand at its end, without
+                // a name.
+                let pad = " ".repeat(64 * 1024 - secret.len() * 2 / 3);
+                let long = pad + secret;
+                tracing::error!(note = long.as_str(), "at once");
+                tracing::error!(note = %Slowly(&long), "one by one");
+            }
             _ => tracing::error!(note = secret, debug = ?Some(secret), "got {secret}"),
         }
     }

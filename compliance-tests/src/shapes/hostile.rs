@@ -76,6 +76,7 @@ pub(super) fn shapes() -> Vec<Shape> {
             |_, s, _| error!(note = ?Explosive(s)),
         ),
         shape(38, "error!(note = %…), whose Display fails", Form, |_, s, _| error!(note = %Broken(s))),
+        shape(38, "error!(note = %secret), whose Display fails", Key, |_, s, _| error!(note = %Broken(s))),
         shape(33, "ESC[31mpasswordESC[0m=…", Key, |scene, s, seed| {
             let key = *seed.pick(IN_TEXT);
             let text = format!("login \u{1b}[3m{key}\u{1b}[0m\u{1b}[2m=\u{1b}[0m{s} \u{1b}[3mn\u{1b}[0m=5");

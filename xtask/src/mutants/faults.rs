@@ -289,7 +289,7 @@ pub(super) static FAULTS: &[Fault] = &[
         SCAN,
         ["kept.end = kept.end.max(next.end);", ""],
         "of two finds that overlap the second one's tail stays",
-        "leaks::a_secret_next_to_something_else_is_hidden",
+        "beyond::a_redacted_fmt_layer_shows_no_secret",
     ),
     fault(
         "vectors look at half a block",
@@ -367,14 +367,14 @@ pub(super) static FAULTS: &[Fault] = &[
             "        let text = text.get(..VALUE_MAX).unwrap_or(text);\n        let start",
         ],
         "a value that is too long is cut, and what is left of the secret at its end stays",
-        "leaks::no_maximum_length_lets_a_secret_through",
+        "beyond::a_redacted_fmt_layer_shows_no_secret",
     ),
     fault(
         "overrun passes",
         VALUES,
         ["Some(_) if sink.full => Label::OVERRUN,", "Some(_) if sink.full => return Ok(()),"],
         "the first part of what is too long to format is written",
-        "leaks::no_maximum_length_lets_a_secret_through",
+        "beyond::a_redacted_fmt_layer_shows_no_secret",
     ),
     fault(
         "what a panicking Debug wrote stays",
