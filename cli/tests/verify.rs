@@ -234,7 +234,7 @@ fn a_ledger_that_was_changed_is_told_and_not_written_to() {
     let before = ledger(&folder);
     let (code, out, err) = dihya(&folder, &["verify"]);
     assert!(code == Some(1) && out.contains("NOT WHOLE"), "{out}{err}");
-    assert!(err.contains("nothing is entered in it"), "{err}");
+    assert!(err.contains("nothing is entered in the ledger"), "{err}");
     assert!(ledger(&folder) == before, "the ledger was written to");
 }
 
