@@ -162,9 +162,11 @@ impl Redactor {
         if let Some(Kind::Marker(label)) = values.entries.first().map(|entry| entry.kind) {
             return vec![Detection { label: label.name(), range: 0..text.len() }];
         }
-        let hits = found.hits.iter();
-        hits.map(|hit| Detection { label: hit.label.name(), range: hit.start as usize..hit.end as usize })
-            .collect()
+        // A form may end within a character that is none of its own.
+        let whole = |hit: &super::scan::Hit| {
+            text.floor_char_boundary(hit.start as usize)..text.ceil_char_boundary(hit.end as usize)
+        };
+        found.hits.iter().map(|hit| Detection { label: hit.label.name(), range: whole(hit) }).collect()
     }
 
     /// See [`key_label`].

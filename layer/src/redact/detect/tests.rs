@@ -343,6 +343,19 @@ fn private_keys_are_hidden_whole_or_cut() {
 }
 
 #[test]
+fn what_a_sentence_tells_is_hidden_to_its_end() {
+    for len in [2, 60, 63, 64, 65, 200] {
+        let long = "aB3x".repeat(len);
+        assert_eq!(masked(&format!("the password is {long}. Next")), "the password is <keyed_secret>. Next");
+    }
+    // Two bytes each, so that no number of bytes ends them all.
+    let long = ["x", "", "y"].map(|odd| format!("aB3x9{odd}{}", "é".repeat(300)));
+    for long in long {
+        assert_eq!(masked(&format!("password is {long} now")), "password is <keyed_secret> now");
+    }
+}
+
+#[test]
 fn personal_numbers_are_found_with_any_separator_and_beside_others() {
     let card = |sep: &str| ["4111", "1111", "1111", "1111"].join(sep);
     for (text, want) in [

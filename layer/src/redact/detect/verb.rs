@@ -20,16 +20,18 @@ pub(super) fn verify(rules: &KeyRules, value: &[u8], at: usize) -> Option<Range<
     if matches!(value.get(start), Some(b'"' | b'\'' | b'`')) {
         return worth_hiding(value, extent(value, start, false)?);
     }
-    let len = bare_len(&value[start..value.len().min(start + MOST_WORD)]);
-    let mut word = &value[start..start + len];
+    let rest = &value[start..start + bare_len(&value[start..])];
+    // What it begins with tells whether it is one; it is hidden to its end.
+    let mut word = &rest[..rest.len().min(MOST_WORD)];
     // `…,password is …`: the next name is glued to the value.
     if let Some(sign) = word.steps().rposition(|b| matches!(b, b',' | b';' | b'|'))
         && names_a_secret(rules, &word[sign + 1..])
     {
         word = &word[..sign];
     }
+    let is_whole = word.len() < MOST_WORD;
     let word = trim_end(word);
-    let end = start + word.len();
+    let end = start + if is_whole { word.len() } else { trim_end(rest).len() };
     // `the token is 3600 seconds old`
     let is_number =
         word.len() >= FEWEST_DIGITS && word.steps().all(u8::is_ascii_digit) && ends_there(&value[end..]);
@@ -95,4 +97,5 @@ const FORMATS: &[&str] = &[
 
 const SHORTEST: usize = 6;
 const FEWEST_DIGITS: usize = 4;
+/// Of a longer one no more is looked at.
 const MOST_WORD: usize = 256;
