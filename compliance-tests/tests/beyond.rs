@@ -76,7 +76,7 @@ fn serve(way: &str, seed: u64) {
                 tracing::error!(api_key = secret, "login password={secret} refused");
                 // If it were cut where it becomes too long to examine, most of the secret would stand at its end, without
                 // a name.
-                let pad = " ".repeat(64 * 1024 - secret.len() * 2 / 3);
+                let pad = " ".repeat(64 * 1024 - (secret.len() - 2));
                 let long = pad + secret;
                 tracing::error!(note = long.as_str(), "at once");
                 tracing::error!(note = %Slowly(&long), "one by one");
