@@ -262,6 +262,20 @@ fn of_a_copy_without_a_key_reading_is_said_to_be_recorded_nowhere() {
 }
 
 #[test]
+fn that_nothing_was_written_yet_is_not_that_nothing_was_found() {
+    let log = Log::new("nothing");
+    std::fs::create_dir(log.root()).unwrap();
+    let told = |log: &Log| {
+        let output = log.output(&["query", "--root", "logs", "--channel", "app", "--level", "error"]);
+        assert!(output.status.success() && output.stdout.is_empty());
+        String::from_utf8(output.stderr).unwrap().contains("there are no records here yet")
+    };
+    assert!(told(&log));
+    log.write("app/2026-11-20.jsonl", &[record(1, "app", "INFO", "")]);
+    assert!(!told(&log));
+}
+
+#[test]
 fn roles_of_the_policy_hold_for_reading_too() {
     let log = Log::with_ledger("roles");
     filled(&log);

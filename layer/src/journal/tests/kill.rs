@@ -43,8 +43,7 @@ fn child_logs_until_it_is_killed() {
 #[test]
 fn two_hundred_kills_lose_no_acknowledged_record() {
     const ROUNDS: u64 = 200;
-    // What a process wrote outlives it, synced or not: in memory as on a disk, and faster there.
-    let folder = Folder::in_memory("kill");
+    let folder = Folder::new("kill");
     let root = folder.0.join("logs");
     let mut dice = Dice(0x5eed);
     let mut acknowledged = BTreeSet::new();
@@ -55,7 +54,7 @@ fn two_hundred_kills_lose_no_acknowledged_record() {
         if round % 2 == 0 {
             logging.until_acknowledged();
         }
-        std::thread::sleep(Duration::from_micros(dice.roll(50_000)));
+        std::thread::sleep(Duration::from_micros(dice.roll(250_000)));
         logging.kill();
         assert!(logging.end().code().is_none(), "round {round}: the child ended by itself");
         let numbers = logging.acknowledged();

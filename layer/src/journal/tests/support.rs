@@ -246,12 +246,6 @@ impl Folder {
         Folder::under(&std::env::temp_dir(), name)
     }
 
-    /// Where no sync costs anything, if there is such a place.
-    pub(super) fn in_memory(name: &str) -> Folder {
-        let memory = Path::new("/dev/shm");
-        if memory.is_dir() { Folder::under(memory, name) } else { Folder::new(name) }
-    }
-
     pub(super) fn under(parent: &Path, name: &str) -> Folder {
         use std::hash::{BuildHasher, RandomState};
         let path = parent.join(format!("dihya-{name}-{:016x}", RandomState::new().hash_one(0)));
